@@ -1,0 +1,44 @@
+namespace DeepSeekEngine.Kernels;
+
+/// <summary>
+/// A weight matrix W [Rows, Columns] (out, in) in host memory, row-major, as the checkpoint stores it.
+/// A view: whoever made it keeps the memory alive. Data need not be aligned.
+/// </summary>
+internal readonly unsafe struct WeightMatrix
+{
+    public required WeightEncoding Encoding { get; init; }
+
+    public required int Rows { get; init; }
+
+    public required int Columns { get; init; }
+
+    /// <summary>Rows * Columns elements.</summary>
+    public required byte* Data { get; init; }
+
+    /// <summary>
+    /// F8E4M3 only: [ceil(Rows / BlockRows), ceil(Columns / BlockColumns)] float32 multipliers;
+    /// W[i, j] = e4m3(Data[i, j]) * Scales[i / BlockRows, j / BlockColumns]. Null otherwise.
+    /// </summary>
+    public float* Scales { get; init; }
+
+    public int BlockRows { get; init; }
+
+    public int BlockColumns { get; init; }
+
+    public int ScaleColumns => BlockColumns == 0 ? 0 : (Columns + BlockColumns - 1) / BlockColumns;
+
+    public int ScaleRows => BlockRows == 0 ? 0 : (Rows + BlockRows - 1) / BlockRows;
+
+    public long ByteLength => (long)Rows * Columns * Encoding.BytesPerElement();
+}
+
+internal static class WeightEncodingExtensions
+{
+    public static int BytesPerElement(this WeightEncoding encoding) => encoding switch
+    {
+        WeightEncoding.F32 => 4,
+        WeightEncoding.F16 or WeightEncoding.BF16 => 2,
+        WeightEncoding.F8E4M3 => 1,
+        _ => throw new ArgumentOutOfRangeException(nameof(encoding)),
+    };
+}

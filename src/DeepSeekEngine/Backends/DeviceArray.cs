@@ -1,0 +1,26 @@
+namespace DeepSeekEngine.Backends;
+
+/// <summary>A one-dimensional array in a backend's memory.</summary>
+internal abstract class DeviceArray<T>(long length) : IDisposable
+    where T : unmanaged
+{
+    public long Length { get; } = length;
+
+    /// <summary>Copies from the host, ordered before every operation issued later. The source may be reused on return.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not within the array.</exception>
+    public abstract void Upload(ReadOnlySpan<T> source, long offset = 0);
+
+    /// <summary>Waits for every operation issued so far and copies to the host.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not within the array.</exception>
+    public abstract void Download(Span<T> destination, long offset = 0);
+
+    public abstract void Dispose();
+
+    protected void CheckRange(long offset, int count)
+    {
+        if (offset < 0 || offset > Length - count)
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), $"{count} elements at {offset} do not lie within {Length}.");
+        }
+    }
+}

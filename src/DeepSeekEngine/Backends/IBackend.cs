@@ -1,0 +1,104 @@
+using DeepSeekEngine.Kernels;
+
+namespace DeepSeekEngine.Backends;
+
+/// <summary>
+/// The operations a forward pass is made of. They are issued in order from one thread at a time and may complete later: only
+/// <see cref="DeviceArray{T}.Download"/> waits. None allocates managed memory once it has run for a given shape, and none depends
+/// on what other tokens are in the step: a token's result is bit-identical whatever <c>count</c> it is computed with.
+/// Arithmetic is float32 unless said otherwise; inputs and outputs do not overlap unless said otherwise.
+/// </summary>
+internal interface IBackend : IDisposable
+{
+    /// <summary>The device as a person would name it.</summary>
+    string DeviceName { get; }
+
+    /// <summary>Allocates an array of zeros.</summary>
+    /// <exception cref="InsufficientMemoryException">The device has not that much memory.</exception>
+    DeviceArray<T> Allocate<T>(long length)
+        where T : unmanaged;
+
+    /// <summary>Makes a matrix readable to the kernels, in its stored encoding. The host memory must outlive the result.</summary>
+    Matrix LoadMatrix(in WeightMatrix matrix);
+
+    /// <summary>Makes one projection of all experts readable to the kernels; all are of one shape and encoding.</summary>
+    ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts);
+
+    /// <summary>y[t] = table[tokens[t]], t &lt; count.</summary>
+    void Embed(DeviceArray<int> tokens, Matrix table, Activations y, int count);
+
+    /// <summary>y[t] = x[rows[t]], t &lt; count.</summary>
+    void GatherRows(Activations x, DeviceArray<int> rows, Activations y, int count);
+
+    /// <summary>y[t] = weight * x[t] / sqrt(mean(x[t]^2) + epsilon) over x.Width values. y may be x.</summary>
+    void RmsNorm(Activations x, DeviceArray<float> weight, float epsilon, Activations y, int count);
+
+    /// <summary>y[t] = x[t] W^T.</summary>
+    void Linear(Activations x, Matrix weight, Activations y, int count);
+
+    /// <summary>y[t] += x[t] W^T.</summary>
+    void LinearAdd(Activations x, Matrix weight, Activations y, int count);
+
+    /// <summary>y[t] = silu(gate[t]) * up[t]. y may be gate.</summary>
+    void SwiGlu(Activations gate, Activations up, Activations y, int count);
+
+    /// <summary>
+    /// Rotates, in place, the last r values of each head of q [count, H * (n + r)] by the token's position; pairs are (2i, 2i + 1).
+    /// </summary>
+    /// <param name="rope">[positions, r] of cos, sin for pair 0, cos, sin for pair 1, ...</param>
+    void RotateQueries(Activations q, DeviceArray<float> rope, in TokenTables tokens, in MlaShape shape, int count);
+
+    /// <summary>
+    /// Appends to a layer's cache, at each token's own row, RMSNorm(kv[t, :c]) and the rotated kv[t, c:], from kv [count, c + r].
+    /// </summary>
+    /// <param name="cache">[cache rows, c + r].</param>
+    void AppendLatents(
+        Activations kv, DeviceArray<float> normWeight, float epsilon, DeviceArray<float> rope,
+        in TokenTables tokens, in MlaShape shape, Activations cache, int count);
+
+    /// <summary>
+    /// absorbed[t, h] = [q_nope[t, h] Wk_h, q_pe[t, h]] of c + r values, Wk_h = kv_b[h * (n + v) .. + n, :]; q [count, H * (n + r)].
+    /// </summary>
+    void AbsorbQueries(Activations q, Matrix kvB, in MlaShape shape, Activations absorbed, int count);
+
+    /// <summary>
+    /// context[t, h] = sum_j softmax_j(scale * absorbed[t, h] . cache[j]) cache[j, :c] over the positions j &lt;= Positions[t] of the
+    /// token's sequence; absorbed [count, H * (c + r)], context [count, H * c].
+    /// </summary>
+    void LatentAttention(Activations absorbed, Activations cache, in TokenTables tokens, in MlaShape shape, Activations context, int count);
+
+    /// <summary>heads[t, h] = context[t, h] Wv_h^T, Wv_h = kv_b[h * (n + v) + n .. + v, :]; context [count, H * c], heads [count, H * v].</summary>
+    void ProjectLatents(Activations context, Matrix kvB, in MlaShape shape, Activations heads, int count);
+
+    /// <summary>latents[i] = the cache row of position start + i of the sequence of token 0 of <paramref name="tokens"/>, i &lt; count.</summary>
+    void GatherLatents(Activations cache, in TokenTables tokens, int start, Activations latents, int count);
+
+    /// <summary>
+    /// One tile of causal attention over expanded keys and values, with a running softmax. The tile holds positions
+    /// contextStart .. contextStart + contextCount of one sequence; token t sees those with position &lt;= Positions[t].
+    /// With s_j = scale * (q_nope . k_nope_j + q_pe . k_pe_j): state [count, H * 2] holds the running maximum of s and sum of
+    /// exp(s - maximum), heads [count, H * v] the sum of exp(s - maximum) v_j. The first tile ignores what state and heads hold;
+    /// the last tile divides heads by the sum. Every token sees at least one position of the first tile.
+    /// </summary>
+    /// <param name="keyValues">[contextCount, H * (n + v)], a head's key before its value: latents through kv_b_proj.</param>
+    /// <param name="latents">[contextCount, c + r]; k_pe is its last r columns.</param>
+    void ExpandedAttention(
+        Activations q, Activations keyValues, Activations latents, in TokenTables tokens, in MlaShape shape,
+        int contextStart, int contextCount, bool first, bool last, Activations state, Activations heads, int count);
+
+    /// <summary>
+    /// Chooses experts from router logits [count, E]: expertIds [count, k] in descending order of selection score (ties: the lower id),
+    /// expertWeights [count, k] in the same order. What is not in a kept group can never be chosen.
+    /// </summary>
+    /// <param name="bias">[E] e_score_correction_bias, added for selection only; null if the model has none.</param>
+    void SelectExperts(
+        Activations logits, DeviceArray<float>? bias, in RouterShape shape, DeviceArray<int> expertIds, Activations expertWeights, int count);
+
+    /// <summary>
+    /// y[t] += sum_i w[t, i] (silu(x[t] Wgate_e^T) * (x[t] Wup_e^T)) Wdown_e^T with e = expertIds[t, i], summed over i in ascending order.
+    /// </summary>
+    /// <param name="hidden">Workspace of at least count * k rows of the experts' intermediate width.</param>
+    void RoutedExperts(
+        Activations x, DeviceArray<int> expertIds, Activations expertWeights,
+        ExpertMatrices gate, ExpertMatrices up, ExpertMatrices down, Activations hidden, Activations y, int count);
+}
