@@ -83,7 +83,9 @@ internal sealed record ModelConfig
     /// <summary>Tokens that end an answer: eos_token_id of config.json, replaced by generation_config.json's where there is one.</summary>
     public required IReadOnlyList<int> EosTokens { get; init; }
 
-    /// <summary>DeepSeek's code always uses 1e-6 for q_a_layernorm and kv_a_layernorm, whatever rms_norm_eps says (differs for Moonlight).</summary>
+    /// <summary>
+    /// DeepSeek's code always uses 1e-6 for q_a_layernorm and kv_a_layernorm, whatever rms_norm_eps says (differs for Moonlight).
+    /// </summary>
     public const float LatentNormEpsilon = 1e-6f;
 
     public bool IsMoe(int layer) => Router is not null && layer >= FirstMoeLayer && layer % MoeLayerFrequency == 0;
