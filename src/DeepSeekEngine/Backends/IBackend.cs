@@ -67,10 +67,14 @@ internal interface IBackend : IDisposable
     /// </summary>
     void LatentAttention(Activations absorbed, Activations cache, in TokenTables tokens, in MlaShape shape, Activations context, int count);
 
-    /// <summary>heads[t, h] = context[t, h] Wv_h^T, Wv_h = kv_b[h * (n + v) + n .. + v, :]; context [count, H * c], heads [count, H * v].</summary>
+    /// <summary>
+    /// heads[t, h] = context[t, h] Wv_h^T, Wv_h = kv_b[h * (n + v) + n .. + v, :]; context [count, H * c], heads [count, H * v].
+    /// </summary>
     void ProjectLatents(Activations context, Matrix kvB, in MlaShape shape, Activations heads, int count);
 
-    /// <summary>latents[i] = the cache row of position start + i of the sequence of token 0 of <paramref name="tokens"/>, i &lt; count.</summary>
+    /// <summary>
+    /// latents[i] = the cache row of position start + i of the sequence of token 0 of <paramref name="tokens"/>, i &lt; count.
+    /// </summary>
     void GatherLatents(Activations cache, in TokenTables tokens, int start, Activations latents, int count);
 
     /// <summary>
@@ -92,7 +96,8 @@ internal interface IBackend : IDisposable
     /// </summary>
     /// <param name="bias">[E] e_score_correction_bias, added for selection only; null if the model has none.</param>
     void SelectExperts(
-        Activations logits, DeviceArray<float>? bias, in RouterShape shape, DeviceArray<int> expertIds, Activations expertWeights, int count);
+        Activations logits, DeviceArray<float>? bias, in RouterShape shape,
+        DeviceArray<int> expertIds, Activations expertWeights, int count);
 
     /// <summary>
     /// y[t] += sum_i w[t, i] (silu(x[t] Wgate_e^T) * (x[t] Wup_e^T)) Wdown_e^T with e = expertIds[t, i], summed over i in ascending order.

@@ -1,0 +1,23 @@
+namespace DeepSeekEngine.Kernels.Cpu;
+
+/// <summary>latents[i] = the cache row of position First + i of the sequence of token 0; rows of c + r. A task is a row.</summary>
+internal readonly unsafe struct GatherLatentsJob : IParallelJob
+{
+    public required Rows Cache { get; init; }
+
+    public required TokenView Tokens { get; init; }
+
+    public required int First { get; init; }
+
+    public required Rows Latents { get; init; }
+
+    public void Run<TLanes>(int start, int end, int worker)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        for (int i = start; i < end; i++)
+        {
+            float* row = Cache.Data + Tokens.CacheRow(0, First + i) * Cache.Stride;
+            new ReadOnlySpan<float>(row, Cache.Width).CopyTo(new Span<float>(Latents[i], Cache.Width));
+        }
+    }
+}

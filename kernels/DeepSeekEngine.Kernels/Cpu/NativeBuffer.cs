@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+
+namespace DeepSeekEngine.Kernels.Cpu;
+
+/// <summary>
+/// Zeroed memory outside the managed heap, aligned to a cache line. Pages of a large buffer are not touched until they are used.
+/// There is no finalizer on purpose: kernels hold only the pointer, so collecting the owner must never free what they read.
+/// </summary>
+internal sealed unsafe class NativeBuffer : IDisposable
+{
+    private const int Alignment = 64;
+
+    private static long outstandingBytes;
+    private void* allocation;
+
+    /// <exception cref="OutOfMemoryException">There is not that much memory.</exception>
+    public NativeBuffer(long byteLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
+        if ((ulong)byteLength > nuint.MaxValue - Alignment)
+        {
+            throw new OutOfMemoryException();
+        }
+
+        // calloc, unlike an aligned allocation that is cleared afterwards, takes fresh pages from the system as they are.
+        allocation = NativeMemory.AllocZeroed((nuint)byteLength + Alignment);
+        Pointer = (byte*)(((nuint)allocation + Alignment - 1) & ~(nuint)(Alignment - 1));
+        ByteLength = byteLength;
+        Interlocked.Add(ref outstandingBytes, byteLength);
+    }
+
+    /// <summary>Bytes of all buffers that are not disposed.</summary>
+    public static long OutstandingBytes => Interlocked.Read(ref outstandingBytes);
+
+    /// <summary>Null once disposed.</summary>
+    public byte* Pointer { get; private set; }
+
+    public long ByteLength { get; }
+
+    public void Dispose()
+    {
+        if (allocation is null)
+        {
+            return;
+        }
+
+        NativeMemory.Free(allocation);
+        allocation = null;
+        Pointer = null;
+        Interlocked.Add(ref outstandingBytes, -ByteLength);
+    }
+}

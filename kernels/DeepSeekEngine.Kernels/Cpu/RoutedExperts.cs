@@ -1,0 +1,160 @@
+using System.Runtime.CompilerServices;
+
+namespace DeepSeekEngine.Kernels.Cpu;
+
+/// <summary>
+/// hidden[p] = silu(x[t] Wgate_e^T) * (x[t] Wup_e^T) for every pair p = t * k + i of a token and its i-th expert e; x [count, d],
+/// hidden [count * k, m]. A task is an expert somebody chose and a block of its rows.
+/// </summary>
+internal readonly unsafe struct ExpertGateUpJob : IParallelJob
+{
+    private const int Outputs = MatrixRows.TokenBlock * MatrixRows.Block;
+
+    public required Rows X { get; init; }
+
+    public required WeightMatrix* Gate { get; init; }
+
+    public required WeightMatrix* Up { get; init; }
+
+    public required ExpertGroups Groups { get; init; }
+
+    public required int ExpertsPerToken { get; init; }
+
+    public required Rows Hidden { get; init; }
+
+    public required WorkerScratch Scratch { get; init; }
+
+    public static long ScratchBytes => (MatrixRows.ScratchLength + 2 * Outputs) * sizeof(float);
+
+    public static int TasksPerExpert(int rows) => (rows + MatrixRows.Block - 1) / MatrixRows.Block;
+
+    [SkipLocalsInit]
+    public void Run<TLanes>(int start, int end, int worker)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        float* scratch = (float*)Scratch[worker];
+        float* gate = scratch + MatrixRows.ScratchLength;
+        float* up = gate + Outputs;
+        float** x = stackalloc float*[MatrixRows.TokenBlock];
+        float** gates = stackalloc float*[MatrixRows.TokenBlock];
+        float** ups = stackalloc float*[MatrixRows.TokenBlock];
+        for (int j = 0; j < MatrixRows.TokenBlock; j++)
+        {
+            gates[j] = gate + j * MatrixRows.Block;
+            ups[j] = up + j * MatrixRows.Block;
+        }
+
+        int blocks = TasksPerExpert(Gate->Rows);
+        for (int task = start; task < end; task++)
+        {
+            int expert = Groups.Active[task / blocks];
+            int row = task % blocks * MatrixRows.Block;
+            int rows = Math.Min(MatrixRows.Block, Gate->Rows - row);
+            int groupEnd = Groups.Offsets[expert + 1];
+            for (int first = Groups.Offsets[expert]; first < groupEnd; first += MatrixRows.TokenBlock)
+            {
+                int* pairs = Groups.Pairs + first;
+                int count = Math.Min(MatrixRows.TokenBlock, groupEnd - first);
+                for (int j = 0; j < count; j++)
+                {
+                    x[j] = X[pairs[j] / ExpertsPerToken];
+                }
+
+                MatrixRows.Multiply<TLanes>(Gate[expert], row, rows, x, gates, count, false, scratch);
+                MatrixRows.Multiply<TLanes>(Up[expert], row, rows, x, ups, count, false, scratch);
+                for (int j = 0; j < count; j++)
+                {
+                    SwiGluJob.Run<TLanes>(gates[j], ups[j], Hidden[pairs[j]] + row, rows);
+                }
+            }
+        }
+    }
+}
+
+/// <summary>
+/// y[t] += sum_i w[t, i] (hidden[t * k + i] Wdown_e^T), i ascending, e = the token's i-th expert; hidden [count * k, m], y [count, d].
+/// A task is a block of rows, i.e. of y's columns, for all experts and tokens: nobody else writes there, so nothing is atomic.
+/// </summary>
+internal readonly unsafe struct ExpertDownJob : IParallelJob
+{
+    public required Rows Hidden { get; init; }
+
+    public required WeightMatrix* Down { get; init; }
+
+    public required ExpertGroups Groups { get; init; }
+
+    public required int ActiveExperts { get; init; }
+
+    public required int ExpertsPerToken { get; init; }
+
+    public required Rows Weights { get; init; }
+
+    public required Rows Y { get; init; }
+
+    public required int Count { get; init; }
+
+    public required WorkerScratch Scratch { get; init; }
+
+    public int Tasks => (Down->Rows + MatrixRows.Block - 1) / MatrixRows.Block;
+
+    public static long ScratchBytes(long pairs) => (MatrixRows.ScratchLength + pairs * MatrixRows.Block) * sizeof(float);
+
+    [SkipLocalsInit]
+    public void Run<TLanes>(int start, int end, int worker)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        float* scratch = (float*)Scratch[worker];
+        float* products = scratch + MatrixRows.ScratchLength;
+        float** x = stackalloc float*[MatrixRows.TokenBlock];
+        float** y = stackalloc float*[MatrixRows.TokenBlock];
+        for (int task = start; task < end; task++)
+        {
+            int row = task * MatrixRows.Block;
+            int rows = Math.Min(MatrixRows.Block, Down->Rows - row);
+            for (int active = 0; active < ActiveExperts; active++)
+            {
+                int expert = Groups.Active[active];
+                int groupEnd = Groups.Offsets[expert + 1];
+                for (int first = Groups.Offsets[expert]; first < groupEnd; first += MatrixRows.TokenBlock)
+                {
+                    int count = Math.Min(MatrixRows.TokenBlock, groupEnd - first);
+                    for (int j = 0; j < count; j++)
+                    {
+                        int pair = Groups.Pairs[first + j];
+                        x[j] = Hidden[pair];
+                        y[j] = products + (long)pair * MatrixRows.Block;
+                    }
+
+                    MatrixRows.Multiply<TLanes>(Down[expert], row, rows, x, y, count, false, scratch);
+                }
+            }
+
+            for (int t = 0; t < Count; t++)
+            {
+                Combine<TLanes>(products + (long)t * ExpertsPerToken * MatrixRows.Block, Weights[t], Y[t] + row, rows);
+            }
+        }
+    }
+
+    private void Combine<TLanes>(float* products, float* weights, float* y, int rows)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        for (int r = 0; r < rows; r += TLanes.Count)
+        {
+            TLanes sum = default;
+            for (int i = 0; i < ExpertsPerToken; i++)
+            {
+                sum = TLanes.MultiplyAdd(TLanes.Broadcast(weights[i]), TLanes.Load(products + i * MatrixRows.Block + r), sum);
+            }
+
+            if (rows - r >= TLanes.Count)
+            {
+                TLanes.Store(TLanes.Load(y + r) + sum, y + r);
+            }
+            else
+            {
+                PartialLanes.Store(PartialLanes.Load<TLanes>(y + r, rows - r) + sum, y + r, rows - r);
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Kernels.Cpu;
+
+namespace DeepSeekEngine.Backends.Simd;
+
+/// <content>Multi-head latent attention, absorbed and expanded.</content>
+internal sealed unsafe partial class SimdBackend
+{
+    public void RotateQueries(Activations q, DeviceArray<float> rope, in TokenTables tokens, in MlaShape shape, int count)
+    {
+        SimdArguments.Check(shape);
+        if (!Any(count))
+        {
+            return;
+        }
+
+        var job = new RotateQueriesJob
+        {
+            Q = SimdArguments.View(q, shape.Heads * shape.QueryHead, count),
+            RopeTable = SimdArguments.RopeTable(rope, shape, out int positions),
+            RopePositions = positions,
+            Tokens = SimdArguments.View(tokens, count, cacheRows: 0),
+            Shape = shape,
+        };
+        pool.For(ref job, count, RowGrain(q.Width));
+    }
+
+    public void AppendLatents(
+        Activations kv, DeviceArray<float> normWeight, float epsilon, DeviceArray<float> rope,
+        in TokenTables tokens, in MlaShape shape, Activations cache, int count)
+    {
+        SimdArguments.Check(shape);
+        if (!Any(count))
+        {
+            return;
+        }
+
+        Rows rows = SimdArguments.View(cache, shape.CacheRow, out long cacheRows);
+        var job = new AppendLatentsJob
+        {
+            KeyValues = SimdArguments.View(kv, shape.CacheRow, count),
+            NormWeight = SimdArguments.Elements(normWeight, shape.Latent),
+            Epsilon = epsilon,
+            RopeTable = SimdArguments.RopeTable(rope, shape, out int positions),
+            RopePositions = positions,
+            Tokens = SimdArguments.View(tokens, count, cacheRows),
+            Shape = shape,
+            Cache = rows,
+        };
+        pool.For(ref job, count, RowGrain(kv.Width));
+    }
+
+    public void AbsorbQueries(Activations q, Matrix kvB, in MlaShape shape, Activations absorbed, int count)
+    {
+        SimdArguments.Check(shape);
+        if (!Any(count))
+        {
+            return;
+        }
+
+        var job = new AbsorbQueriesJob
+        {
+            Q = SimdArguments.View(q, shape.Heads * shape.QueryHead, count),
+            KvB = SimdArguments.View(kvB, shape.Heads * shape.KeyValueHead, shape.Latent),
+            Shape = shape,
+            Absorbed = SimdArguments.View(absorbed, shape.Heads * shape.CacheRow, count),
+            Count = count,
+            Scratch = Scratch(AbsorbQueriesJob.ScratchBytes),
+        };
+        pool.For(ref job, job.Tasks);
+    }
+
+    public void LatentAttention(
+        Activations absorbed, Activations cache, in TokenTables tokens, in MlaShape shape, Activations context, int count)
+    {
+        SimdArguments.Check(shape);
+        if (!Any(count))
+        {
+            return;
+        }
+
+        // More heads a task read the cache less often, as long as every worker has something to do.
+        int headGroup = LatentAttentionJob.MaxHeadGroup;
+        while (headGroup > 1 && (long)count * shape.Heads / headGroup < 2 * pool.Workers)
+        {
+            headGroup /= 2;
+        }
+
+        Rows rows = SimdArguments.View(cache, shape.CacheRow, out long cacheRows);
+        var job = new LatentAttentionJob
+        {
+            Absorbed = SimdArguments.View(absorbed, shape.Heads * shape.CacheRow, count),
+            Cache = rows,
+            Tokens = SimdArguments.View(tokens, count, cacheRows),
+            Shape = shape,
+            Context = SimdArguments.View(context, shape.Heads * shape.Latent, count),
+            HeadGroup = headGroup,
+        };
+        pool.For(ref job, checked(count * job.GroupsPerToken));
+    }
+
+    public void ProjectLatents(Activations context, Matrix kvB, in MlaShape shape, Activations heads, int count)
+    {
+        SimdArguments.Check(shape);
+        if (!Any(count))
+        {
+            return;
+        }
+
+        var job = new LinearJob
+        {
+            Matrix = SimdArguments.View(kvB, shape.Heads * shape.KeyValueHead, shape.Latent),
+            X = SimdArguments.View(context, shape.Heads * shape.Latent, count),
+            Y = SimdArguments.View(heads, shape.Heads * shape.Value, count),
+            Count = count,
+            Scratch = Scratch(LinearJob.ScratchBytes),
+            Parts = shape.Heads,
+            FirstRow = shape.Nope,
+            RowStep = shape.KeyValueHead,
+            RowsPerPart = shape.Value,
+            XStep = shape.Latent,
+            YStep = shape.Value,
+        };
+        pool.For(ref job, job.Tasks);
+    }
+
+    public void GatherLatents(Activations cache, in TokenTables tokens, int start, Activations latents, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start, int.MaxValue - Math.Max(0, count));
+        if (!Any(count))
+        {
+            return;
+        }
+
+        Rows rows = SimdArguments.View(cache, latents.Width, out long cacheRows);
+        var job = new GatherLatentsJob
+        {
+            Cache = rows,
+            Tokens = SimdArguments.View(tokens, 1, cacheRows),
+            First = start,
+            Latents = SimdArguments.View(latents, latents.Width, count),
+        };
+        pool.For(ref job, count, RowGrain(latents.Width));
+    }
+
+    public void ExpandedAttention(
+        Activations q, Activations keyValues, Activations latents, in TokenTables tokens, in MlaShape shape,
+        int contextStart, int contextCount, bool first, bool last, Activations state, Activations heads, int count)
+    {
+        SimdArguments.Check(shape);
+        ArgumentOutOfRangeException.ThrowIfNegative(contextStart);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(contextCount);
+        if (!Any(count))
+        {
+            return;
+        }
+
+        var job = new ExpandedAttentionJob
+        {
+            Q = SimdArguments.View(q, shape.Heads * shape.QueryHead, count),
+            KeyValues = SimdArguments.View(keyValues, shape.Heads * shape.KeyValueHead, contextCount),
+            Latents = SimdArguments.View(latents, shape.CacheRow, contextCount),
+            Tokens = SimdArguments.View(tokens, count, cacheRows: 0),
+            Shape = shape,
+            ContextStart = contextStart,
+            ContextCount = contextCount,
+            First = first,
+            Last = last,
+            State = SimdArguments.View(state, shape.Heads * 2, count),
+            Heads = SimdArguments.View(heads, shape.Heads * shape.Value, count),
+            Count = count,
+        };
+        pool.For(ref job, job.Tasks);
+    }
+}

@@ -1,0 +1,115 @@
+using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Kernels.Cpu;
+
+namespace DeepSeekEngine.Backends.Simd;
+
+/// <summary>
+/// The operations as SIMD kernels on the processor. Matrices stay where the checkpoint is mapped and are decoded in registers; each
+/// operation is divided among the threads of one pool and is complete when it returns.
+/// </summary>
+internal sealed unsafe partial class SimdBackend : IBackend
+{
+    /// <summary>Activations worth another thread: below this an element-wise operation is done before the thread is awake.</summary>
+    private const int ElementGrain = 4096;
+
+    private readonly WorkerPool pool;
+    private NativeBuffer scratch = new(0);
+    private NativeBuffer groups = new(0);
+
+    /// <param name="threads">Threads that compute, the caller's included; 0 for one a processor this process may use.</param>
+    /// <param name="width">The registers to compute with; null for the widest this processor has.</param>
+    public SimdBackend(int threads = 0, LaneWidth? width = null)
+    {
+        pool = new WorkerPool(threads, width);
+        DeviceName = $"CPU ({pool.Workers} {(pool.Workers == 1 ? "thread" : "threads")}, {(int)(width ?? LaneWidths.Native)}-bit SIMD)";
+    }
+
+    public string DeviceName { get; }
+
+    public DeviceArray<T> Allocate<T>(long length)
+        where T : unmanaged
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        return new SimdArray<T>(length, AllocateBuffer(length > long.MaxValue / sizeof(T) ? long.MaxValue : length * sizeof(T)));
+    }
+
+    public Matrix LoadMatrix(in WeightMatrix matrix)
+    {
+        SimdArguments.Check(matrix);
+        return new SimdMatrix(matrix);
+    }
+
+    public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts)
+    {
+        if (experts.IsEmpty)
+        {
+            throw new ArgumentException("There are no experts.", nameof(experts));
+        }
+
+        ref readonly WeightMatrix first = ref experts[0];
+        foreach (ref readonly WeightMatrix expert in experts)
+        {
+            SimdArguments.Check(expert);
+            if (expert.Encoding != first.Encoding || expert.Rows != first.Rows || expert.Columns != first.Columns)
+            {
+                throw new ArgumentException(
+                    $"An expert is {expert.Rows} x {expert.Columns} in {expert.Encoding}, the first {first.Rows} x {first.Columns} in "
+                  + $"{first.Encoding}; all must be alike.",
+                    nameof(experts));
+            }
+        }
+
+        return new SimdExpertMatrices(experts);
+    }
+
+    public void Dispose()
+    {
+        pool.Dispose();
+        scratch.Dispose();
+        groups.Dispose();
+    }
+
+    /// <exception cref="InsufficientMemoryException">There is not that much memory.</exception>
+    internal static NativeBuffer AllocateBuffer(long byteLength)
+    {
+        try
+        {
+            return new NativeBuffer(byteLength);
+        }
+        catch (OutOfMemoryException)
+        {
+            throw new InsufficientMemoryException(
+                byteLength,
+                GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+                "Load the model with a shorter context or a smaller prefill chunk, or give the process more memory.");
+        }
+    }
+
+    /// <summary>Makes a workspace at least this large; only a larger shape than any before allocates.</summary>
+    private static void Reserve(ref NativeBuffer buffer, long byteLength)
+    {
+        if (buffer.ByteLength < byteLength)
+        {
+            NativeBuffer larger = AllocateBuffer(byteLength);
+            buffer.Dispose();
+            buffer = larger;
+        }
+    }
+
+    private WorkerScratch Scratch(long bytesPerWorker)
+    {
+        // A multiple of a page, so that workers share none.
+        long rounded = (bytesPerWorker + 4095) & ~4095L;
+        Reserve(ref scratch, checked(rounded * pool.Workers));
+        return new WorkerScratch(scratch.Pointer, rounded);
+    }
+
+    /// <summary>Whether there is anything to do.</summary>
+    private static bool Any(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        return count > 0;
+    }
+
+    private static int RowGrain(int width) => Math.Max(1, ElementGrain / width);
+}
