@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Logging;
+
+namespace DeepSeekEngine;
+
+/// <summary>How a model is loaded and run. Every property has a default that needs no thought.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>What the model is computed on. Default: <see cref="Device.Auto"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a member of <see cref="DeepSeekEngine.Device"/>.</exception>
+    public Device Device
+    {
+        get;
+        init => field = Enum.IsDefined(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Device), value, $"{nameof(Device)} must be a member of the enumeration.");
+    }
+
+    /// <summary>Which device of that kind, in the order its driver lists them, from 0. Default: 0. The CPU is one device.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public int DeviceIndex { get; init => field = OptionRange.Check(value, 0, int.MaxValue); }
+
+    /// <summary>
+    /// Tokens a conversation may have, prompt and response together, from 2 on; memory for the cache grows with it. More than the model
+    /// was made for is refused when it is loaded. Null (default): what the model was made for, but at most 8192.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 2.</exception>
+    public int? ContextLength { get; init => field = OptionRange.Check(value, 2, int.MaxValue); }
+
+    /// <summary>Threads that compute on the CPU, 1 to 1024. Null (default): one a core.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Out of range.</exception>
+    public int? Threads { get; init => field = OptionRange.Check(value, 1, 1024); }
+
+    /// <summary>Requests computed together, 1 to 1024; more wait for their turn. Default: 16.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Out of range.</exception>
+    public int MaxConcurrentRequests { get; init => field = OptionRange.Check(value, 1, 1024); } = 16;
+
+    /// <summary>
+    /// Prompt tokens computed in one step, 1 to 65536: more is faster for long prompts, takes more memory and lets other requests wait
+    /// longer for their next token. Default: 512.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Out of range.</exception>
+    public int PrefillChunk { get; init => field = OptionRange.Check(value, 1, 65536); } = 512;
+
+    /// <summary>Where the engine logs to. Null (default): nowhere.</summary>
+    public ILoggerFactory? LoggerFactory { get; init; }
+}
