@@ -1,0 +1,49 @@
+using ILGPU;
+
+namespace DeepSeekEngine.Kernels.Gpu;
+
+/// <summary>
+/// absorbed[t, h] = [q_nope[t, h] Wk_h, q_pe[t, h]], Wk_h = kv_b[h * (n + v) .. + n, :] (DeepSeek-V2, arXiv:2405.04434, section 2.1.2);
+/// q [tokens, H * (n + r)], absorbed [tokens, H * (c + r)].
+/// Grid: (ceil((c + r) / GroupSize), tokens, H); a thread an element.
+/// </summary>
+internal static class AbsorbQueries
+{
+    public struct Parameters
+    {
+        public required RowView Q;
+        public required WeightView KvB;
+        public required RowView Absorbed;
+        public required MlaSizes Sizes;
+    }
+
+    [GpuKernel]
+    public static void Run<TWeight, TPlatform>(Parameters p)
+        where TWeight : struct, IWeightFormat
+        where TPlatform : struct, IPlatform
+    {
+        int column = Grid.IdxX * TPlatform.GroupSize + Group.IdxX;
+        int token = Grid.IdxY;
+        int head = Grid.IdxZ;
+        int latent = p.Sizes.Latent;
+        if (column < latent + p.Sizes.Rope)
+        {
+            long query = p.Q.Row(token) + head * (p.Sizes.Nope + p.Sizes.Rope);
+            float value = 0f;
+            if (column < latent)
+            {
+                int key = head * (p.Sizes.Nope + p.Sizes.Value);
+                for (int i = 0; i < p.Sizes.Nope; i++)
+                {
+                    value = Fused.MultiplyAdd(p.Q.Data[query + i], p.KvB.At<TWeight>(key + i, column), value);
+                }
+            }
+            else
+            {
+                value = p.Q.Data[query + p.Sizes.Nope + column - latent];
+            }
+
+            p.Absorbed.Data[p.Absorbed.Row(token) + head * (latent + p.Sizes.Rope) + column] = value;
+        }
+    }
+}

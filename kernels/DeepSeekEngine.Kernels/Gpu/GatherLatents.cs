@@ -1,0 +1,32 @@
+using ILGPU;
+
+namespace DeepSeekEngine.Kernels.Gpu;
+
+/// <summary>
+/// latents[i] = the cache row of position Start + i of the sequence of token 0.
+/// Grid: (ceil(width / GroupSize), positions); a thread an element.
+/// </summary>
+internal static class GatherLatents
+{
+    public struct Parameters
+    {
+        public required RowView Cache;
+        public required TokenView Tokens;
+        public required int Start;
+        public required RowView Latents;
+        public required int Width;
+    }
+
+    [GpuKernel]
+    public static void Run<TPlatform>(Parameters p)
+        where TPlatform : struct, IPlatform
+    {
+        int column = Grid.IdxX * TPlatform.GroupSize + Group.IdxX;
+        int row = Grid.IdxY;
+        if (column < p.Width)
+        {
+            long cache = p.Cache.Row(p.Tokens.CacheRow(0, p.Start + row));
+            p.Latents.Data[p.Latents.Row(row) + column] = p.Cache.Data[cache + column];
+        }
+    }
+}

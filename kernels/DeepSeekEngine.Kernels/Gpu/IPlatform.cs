@@ -1,0 +1,22 @@
+namespace DeepSeekEngine.Kernels.Gpu;
+
+/// <summary>What a kernel must know of the hardware when it is compiled. A type argument, so that it folds to constants.</summary>
+internal interface IPlatform
+{
+    /// <summary>Threads a group: a power of two.</summary>
+    static abstract int GroupSize { get; }
+}
+
+/// <summary>CUDA and OpenCL devices.</summary>
+internal readonly struct GpuPlatform : IPlatform
+{
+    public static int GroupSize => 64;
+}
+
+/// <summary>
+/// ILGPU's CPU accelerator, where every thread of a group is a thread of the operating system and a barrier costs microseconds.
+/// </summary>
+internal readonly struct CpuAcceleratorPlatform : IPlatform
+{
+    public static int GroupSize => 4;
+}

@@ -1,0 +1,67 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using ILGPU;
+
+// ILGPU emits the code that calls a kernel into an assembly of this name.
+[assembly: InternalsVisibleTo(Context.RuntimeAssemblyName)]
+
+namespace DeepSeekEngine.Kernels.Gpu;
+
+/// <summary>
+/// Marks a kernel: a static method with one parameter, a struct no other kernel takes, explicitly grouped, generic over
+/// <see cref="IPlatform"/> or over <see cref="IWeightFormat"/> and <see cref="IPlatform"/>.
+/// </summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class GpuKernelAttribute : Attribute;
+
+/// <summary>
+/// Every kernel of this assembly, for one platform. Backends load kernels by their parameter struct from here and from nowhere else.
+/// </summary>
+internal sealed class KernelCatalog
+{
+    private static readonly Dictionary<Type, MethodInfo> Definitions = typeof(KernelCatalog).Assembly.GetTypes()
+        .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+        .Where(method => method.IsDefined(typeof(GpuKernelAttribute)))
+        .ToDictionary(method => method.GetParameters().Single().ParameterType);
+
+    private readonly Type platform;
+
+    private KernelCatalog(Type platform, int groupSize)
+    {
+        this.platform = platform;
+        GroupSize = groupSize;
+    }
+
+    /// <summary>The kernels for CUDA and OpenCL.</summary>
+    public static KernelCatalog Gpu { get; } = new(typeof(GpuPlatform), GpuPlatform.GroupSize);
+
+    /// <summary>The kernels for ILGPU's CPU accelerator.</summary>
+    public static KernelCatalog CpuAccelerator { get; } = new(typeof(CpuAcceleratorPlatform), CpuAcceleratorPlatform.GroupSize);
+
+    /// <summary>Threads a group: <see cref="IPlatform.GroupSize"/>.</summary>
+    public int GroupSize { get; }
+
+    /// <summary>Every kernel with every weight format.</summary>
+    public IEnumerable<MethodInfo> All => Definitions.Values.SelectMany(definition => definition.GetGenericArguments().Length == 1
+        ? [definition.MakeGenericMethod(platform)]
+        : Enum.GetValues<WeightEncoding>().Select(encoding => definition.MakeGenericMethod(Format(encoding), platform)));
+
+    /// <summary>The kernel that takes <typeparamref name="TParameters"/>.</summary>
+    public MethodInfo Get<TParameters>()
+        where TParameters : struct
+        => Definitions[typeof(TParameters)].MakeGenericMethod(platform);
+
+    /// <summary>The kernel that takes <typeparamref name="TParameters"/>, for weights stored as <paramref name="encoding"/>.</summary>
+    public MethodInfo Get<TParameters>(WeightEncoding encoding)
+        where TParameters : struct
+        => Definitions[typeof(TParameters)].MakeGenericMethod(Format(encoding), platform);
+
+    private static Type Format(WeightEncoding encoding) => encoding switch
+    {
+        WeightEncoding.F32 => typeof(F32),
+        WeightEncoding.F16 => typeof(F16),
+        WeightEncoding.BF16 => typeof(BF16),
+        WeightEncoding.F8E4M3 => typeof(F8E4M3),
+        _ => throw new ArgumentOutOfRangeException(nameof(encoding)),
+    };
+}

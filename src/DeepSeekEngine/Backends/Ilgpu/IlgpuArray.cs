@@ -1,0 +1,39 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace DeepSeekEngine.Backends.Ilgpu;
+
+/// <summary>An array in an accelerator's memory.</summary>
+internal sealed class IlgpuArray<T>(IlgpuBackend owner, MemoryBuffer1D<T, Stride1D.Dense> buffer, long length) : DeviceArray<T>(length)
+    where T : unmanaged
+{
+    public IlgpuBackend Owner => owner;
+
+    public ArrayView<T> View { get; } = buffer.View.BaseView;
+
+    public bool IsDisposed => buffer.IsDisposed;
+
+    public override unsafe void Upload(ReadOnlySpan<T> source, long offset = 0)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        CheckRange(offset, source.Length);
+        fixed (T* data = source)
+        {
+            long bytes = (long)source.Length * sizeof(T);
+            owner.Staging.Upload((byte*)data, 1, bytes, View.Cast<byte>(), offset * sizeof(T), bytes);
+        }
+    }
+
+    public override void Download(Span<T> destination, long offset = 0)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        CheckRange(offset, destination.Length);
+        if (!destination.IsEmpty)
+        {
+            View.SubView(offset, destination.Length).CopyToCPU(owner.Stream, destination);
+            owner.Staging.Drained();
+        }
+    }
+
+    public override void Dispose() => owner.Release(buffer);
+}

@@ -1,0 +1,179 @@
+using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Kernels.Gpu;
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+using IlgpuDevice = ILGPU.Runtime.Device;
+
+namespace DeepSeekEngine.Backends.Ilgpu;
+
+/// <summary>
+/// The operations as ILGPU kernels on one CUDA or OpenCL device, or on ILGPU's CPU accelerator, which runs the same kernels as .NET code
+/// and is far too slow for anything but checking them. Everything is issued to one stream.
+/// </summary>
+internal sealed partial class IlgpuBackend : IBackend
+{
+    private readonly Context context;
+    private readonly Accelerator accelerator;
+    private readonly KernelLoader loader;
+    private readonly KernelCatalog catalog;
+    private long allocatedBytes;
+
+    private IlgpuBackend(Func<Context, Accelerator> createAccelerator, KernelCatalog catalog)
+    {
+        this.catalog = catalog;
+        context = Context.Create(static builder => builder.ForKernels());
+        try
+        {
+            accelerator = createAccelerator(context);
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
+
+        Stream = accelerator.CreateStream();
+        Staging = new UploadStaging(accelerator, Stream);
+        loader = new KernelLoader(accelerator);
+
+        embed = LoadPerEncoding<Embed.Parameters>();
+        gatherRows = Load<GatherRows.Parameters>();
+        rmsNorm = Load<RmsNorm.Parameters>();
+        linear = LoadPerEncoding<Linear.Parameters>();
+        swiGlu = Load<SwiGlu.Parameters>();
+        rotateQueries = Load<RotateQueries.Parameters>();
+        appendLatents = Load<AppendLatents.Parameters>();
+        absorbQueries = LoadPerEncoding<AbsorbQueries.Parameters>();
+        latentAttention = Load<LatentAttention.Parameters>();
+        projectLatents = LoadPerEncoding<ProjectLatents.Parameters>();
+        gatherLatents = Load<GatherLatents.Parameters>();
+        expandedAttention = Load<ExpandedAttention.Parameters>();
+        selectExperts = Load<SelectExperts.Parameters>();
+        expertsHidden = LoadPerEncoding<RoutedExperts.HiddenParameters>();
+        expertsDown = LoadPerEncoding<RoutedExperts.DownParameters>();
+    }
+
+    public string DeviceName => accelerator.Name;
+
+    internal AcceleratorStream Stream { get; }
+
+    internal UploadStaging Staging { get; }
+
+    /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
+    public static IlgpuBackend CreateCuda(int index)
+        => CreateOn(index >= 0 && index < IlgpuDevices.Cuda.Count ? IlgpuDevices.Cuda[index] : null, $"CUDA device {index}");
+
+    /// <summary>Any OpenCL device, CPU drivers included.</summary>
+    /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
+    public static IlgpuBackend CreateOpenCl(int index)
+        => CreateOn(index >= 0 && index < IlgpuDevices.OpenCl.Count ? IlgpuDevices.OpenCl[index] : null, $"OpenCL device {index}");
+
+    public static IlgpuBackend CreateOnCpuAccelerator()
+        => new(
+            static context => new CPUDevice(CpuAcceleratorPlatform.GroupSize, 1, 1).CreateCPUAccelerator(context),
+            KernelCatalog.CpuAccelerator);
+
+    public DeviceArray<T> Allocate<T>(long length)
+        where T : unmanaged
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        var buffer = AllocateBuffer<T>(Math.Max(1, length));
+        buffer.MemSetToZero(Stream);
+        return new IlgpuArray<T>(this, buffer, length);
+    }
+
+    public Matrix LoadMatrix(in WeightMatrix matrix)
+        => new IlgpuMatrix(matrix.Encoding, matrix.Rows, matrix.Columns, new DeviceWeights(this, [matrix]));
+
+    public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts)
+    {
+        if (experts.IsEmpty)
+        {
+            throw new ArgumentException("There are no experts.", nameof(experts));
+        }
+
+        DeviceWeights weights = new(this, experts);
+        return new IlgpuExpertMatrices(experts[0].Encoding, experts.Length, experts[0].Rows, experts[0].Columns, weights);
+    }
+
+    public void Dispose()
+    {
+        Stream.Synchronize();
+        loader.Dispose();
+        Staging.Dispose();
+        Stream.Dispose();
+        accelerator.Dispose();
+        context.Dispose();
+    }
+
+    /// <exception cref="InsufficientMemoryException">The device has not that much memory.</exception>
+    internal unsafe MemoryBuffer1D<T, Stride1D.Dense> AllocateBuffer<T>(long length)
+        where T : unmanaged
+    {
+        long bytes = length > long.MaxValue / sizeof(T) ? long.MaxValue : length * sizeof(T);
+        if (bytes > AvailableBytes)
+        {
+            throw OutOfMemory(bytes);
+        }
+
+        try
+        {
+            var buffer = accelerator.Allocate1D<T>(length);
+            allocatedBytes += bytes;
+            return buffer;
+        }
+        catch (Exception e) when (e is OutOfMemoryException or AcceleratorException)
+        {
+            throw OutOfMemory(bytes);
+        }
+    }
+
+    internal void Release(MemoryBuffer buffer)
+    {
+        if (!buffer.IsDisposed)
+        {
+            allocatedBytes -= buffer.LengthInBytes;
+            buffer.Dispose();
+        }
+    }
+
+    private static IlgpuBackend CreateOn(IlgpuDevice? device, string name)
+    {
+        if (device is null)
+        {
+            throw new DeviceUnavailableException($"There is no {name}.", IlgpuDevices.Names);
+        }
+
+        try
+        {
+            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu);
+        }
+        catch (Exception e) when (e is AcceleratorException or CapabilityNotSupportedException or NotSupportedException)
+        {
+            throw new DeviceUnavailableException($"{name} ({device.Name}) cannot be used: {e.Message}", IlgpuDevices.Names, e);
+        }
+    }
+
+    private long AvailableBytes => accelerator switch
+    {
+        CudaAccelerator cuda => cuda.GetFreeMemory(),
+        CLAccelerator openCl => openCl.MemorySize - allocatedBytes,
+        _ => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - allocatedBytes,
+    };
+
+    private InsufficientMemoryException OutOfMemory(long bytes)
+        => new(bytes, AvailableBytes, $"Free memory on {DeviceName}, shorten the context or use a device with more memory.");
+
+    private LoadedKernel<TParameters> Load<TParameters>()
+        where TParameters : struct
+        => new(loader, catalog.Get<TParameters>(), Stream, catalog.GroupSize);
+
+    /// <summary>Indexed by <see cref="WeightEncoding"/>.</summary>
+    private LoadedKernel<TParameters>[] LoadPerEncoding<TParameters>()
+        where TParameters : struct
+        => [.. Enum.GetValues<WeightEncoding>().Select(
+            encoding => new LoadedKernel<TParameters>(loader, catalog.Get<TParameters>(encoding), Stream, catalog.GroupSize))];
+}

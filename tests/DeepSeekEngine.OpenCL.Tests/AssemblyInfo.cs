@@ -1,0 +1,2 @@
+[assembly: NonParallelizable]
+[assembly: LevelOfParallelism(1)]

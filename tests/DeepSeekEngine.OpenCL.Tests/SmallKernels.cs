@@ -1,0 +1,331 @@
+using DeepSeekEngine.Backends;
+using DeepSeekEngine.Kernels;
+
+namespace DeepSeekEngine.OpenCL.Tests;
+
+/// <summary>
+/// Every operation on shapes small enough for an interpreter that watches each memory access. An operation returns all it has written.
+/// </summary>
+internal sealed unsafe class SmallKernels(IBackend backend)
+{
+    private const int Tokens = 5;
+    private const int BlockSize = 4;
+    private const int Context = 70;
+
+    private static readonly MlaShape Mla = new() { Heads = 2, Nope = 6, Rope = 4, Value = 5, Latent = 9, Scale = 0.3f };
+
+    private readonly Random random = new(7);
+
+    public static IReadOnlyDictionary<string, Func<SmallKernels, WeightEncoding, float[]>> Operations { get; } =
+        new Dictionary<string, Func<SmallKernels, WeightEncoding, float[]>>
+        {
+            ["Embed"] = (kernels, encoding) => kernels.Embed(encoding),
+            ["GatherRows"] = (kernels, _) => kernels.GatherRows(),
+            ["RmsNorm"] = (kernels, _) => kernels.RmsNorm(),
+            ["Linear"] = (kernels, encoding) => kernels.Linear(encoding),
+            ["SwiGlu"] = (kernels, _) => kernels.SwiGlu(),
+            ["RotateQueries"] = (kernels, _) => kernels.RotateQueries(),
+            ["AppendLatents"] = (kernels, _) => kernels.AppendLatents(),
+            ["AbsorbQueries"] = (kernels, encoding) => kernels.AbsorbQueries(encoding),
+            ["LatentAttention"] = (kernels, _) => kernels.LatentAttention(),
+            ["ProjectLatents"] = (kernels, encoding) => kernels.ProjectLatents(encoding),
+            ["GatherLatents"] = (kernels, _) => kernels.GatherLatents(),
+            ["ExpandedAttention"] = (kernels, _) => kernels.ExpandedAttention(),
+            ["SelectExperts"] = (kernels, _) => kernels.SelectExperts(),
+            ["RoutedExperts"] = (kernels, encoding) => kernels.RoutedExperts(encoding),
+        };
+
+    private float[] Embed(WeightEncoding encoding)
+    {
+        using Matrix table = Weights(encoding, 7, 21);
+        using var tokens = Ints(0, 6, 3, 3, 1);
+        using var y = Zeros(Tokens * 21);
+        backend.Embed(tokens, table, Activations.Dense(y, 21), Tokens);
+        return Read(y);
+    }
+
+    private float[] GatherRows()
+    {
+        using var x = Floats(8 * 11);
+        using var rows = Ints(7, 0, 2);
+        using var y = Zeros(3 * 11);
+        backend.GatherRows(Activations.Dense(x, 11), rows, Activations.Dense(y, 11), 3);
+        return Read(y);
+    }
+
+    private float[] RmsNorm()
+    {
+        using var x = Floats(Tokens * 70);
+        using var weight = Floats(70);
+        backend.RmsNorm(Activations.Dense(x, 70), weight, 1e-6f, Activations.Dense(x, 70), Tokens);
+        return Read(x);
+    }
+
+    private float[] Linear(WeightEncoding encoding)
+    {
+        using Matrix weight = Weights(encoding, 6, 37);
+        using var x = Floats(Tokens * 40);
+        using var y = Zeros(Tokens * 6);
+        using var sum = Floats(Tokens * 6);
+        Activations rows = new(x, 2, 38, 37);
+        backend.Linear(rows, weight, Activations.Dense(y, 6), Tokens);
+        backend.LinearAdd(rows, weight, Activations.Dense(sum, 6), Tokens);
+        return [.. Read(y), .. Read(sum)];
+    }
+
+    private float[] SwiGlu()
+    {
+        using var gate = Floats(Tokens * 9);
+        using var up = Floats(Tokens * 9);
+        backend.SwiGlu(Activations.Dense(gate, 9), Activations.Dense(up, 9), Activations.Dense(gate, 9), Tokens);
+        return Read(gate);
+    }
+
+    private float[] RotateQueries()
+    {
+        using StepTables step = new(this);
+        using var q = Floats(Tokens * Mla.Heads * Mla.QueryHead);
+        using var rope = Floats(Context * Mla.Rope);
+        backend.RotateQueries(Activations.Dense(q, Mla.Heads * Mla.QueryHead), rope, step.Tables, Mla, Tokens);
+        return Read(q);
+    }
+
+    private float[] AppendLatents()
+    {
+        using StepTables step = new(this);
+        using var kv = Floats(Tokens * Mla.CacheRow);
+        using var weight = Floats(Mla.Latent);
+        using var rope = Floats(Context * Mla.Rope);
+        using var cache = Zeros(step.CacheRows * Mla.CacheRow);
+        backend.AppendLatents(
+            Activations.Dense(kv, Mla.CacheRow), weight, 1e-6f, rope, step.Tables, Mla, Activations.Dense(cache, Mla.CacheRow), Tokens);
+        return Read(cache);
+    }
+
+    private float[] AbsorbQueries(WeightEncoding encoding)
+    {
+        using Matrix kvB = Weights(encoding, Mla.Heads * Mla.KeyValueHead, Mla.Latent);
+        using var q = Floats(Tokens * Mla.Heads * Mla.QueryHead);
+        using var absorbed = Zeros(Tokens * Mla.Heads * Mla.CacheRow);
+        backend.AbsorbQueries(
+            Activations.Dense(q, Mla.Heads * Mla.QueryHead), kvB, Mla, Activations.Dense(absorbed, Mla.Heads * Mla.CacheRow), Tokens);
+        return Read(absorbed);
+    }
+
+    private float[] LatentAttention()
+    {
+        using StepTables step = new(this);
+        using var absorbed = Floats(Tokens * Mla.Heads * Mla.CacheRow);
+        using var cache = Floats(step.CacheRows * Mla.CacheRow);
+        using var context = Floats(Tokens * Mla.Heads * Mla.Latent);
+        backend.LatentAttention(
+            Activations.Dense(absorbed, Mla.Heads * Mla.CacheRow), Activations.Dense(cache, Mla.CacheRow), step.Tables, Mla,
+            Activations.Dense(context, Mla.Heads * Mla.Latent), Tokens);
+        return Read(context);
+    }
+
+    private float[] ProjectLatents(WeightEncoding encoding)
+    {
+        using Matrix kvB = Weights(encoding, Mla.Heads * Mla.KeyValueHead, Mla.Latent);
+        using var context = Floats(Tokens * Mla.Heads * Mla.Latent);
+        using var heads = Zeros(Tokens * Mla.Heads * Mla.Value);
+        backend.ProjectLatents(
+            Activations.Dense(context, Mla.Heads * Mla.Latent), kvB, Mla, Activations.Dense(heads, Mla.Heads * Mla.Value), Tokens);
+        return Read(heads);
+    }
+
+    private float[] GatherLatents()
+    {
+        using StepTables step = new(this);
+        using var cache = Floats(step.CacheRows * Mla.CacheRow);
+        using var latents = Zeros(9 * Mla.CacheRow);
+        backend.GatherLatents(
+            Activations.Dense(cache, Mla.CacheRow), step.Tables.From(2), 3, Activations.Dense(latents, Mla.CacheRow), 9);
+        return Read(latents);
+    }
+
+    private float[] ExpandedAttention()
+    {
+        const int Split = 66;
+        using StepTables step = new(this);
+        using var q = Floats(Tokens * Mla.Heads * Mla.QueryHead);
+        using var keyValues = Floats(Context * Mla.Heads * Mla.KeyValueHead);
+        using var latents = Floats(Context * Mla.CacheRow);
+        using var state = Floats(Tokens * Mla.Heads * 2);
+        using var heads = Floats(Tokens * Mla.Heads * Mla.Value);
+        for (int start = 0; start < Context; start += Split)
+        {
+            backend.ExpandedAttention(
+                Activations.Dense(q, Mla.Heads * Mla.QueryHead), Activations.Dense(keyValues, Mla.Heads * Mla.KeyValueHead).From(start),
+                Activations.Dense(latents, Mla.CacheRow).From(start), step.Tables, Mla, start, Math.Min(Split, Context - start),
+                first: start == 0, last: start != 0,
+                Activations.Dense(state, Mla.Heads * 2), Activations.Dense(heads, Mla.Heads * Mla.Value), Tokens);
+        }
+
+        return [.. Read(state), .. Read(heads)];
+    }
+
+    private float[] SelectExperts()
+    {
+        RouterShape v3 = new()
+        {
+            Experts = 12, ExpertsPerToken = 3, Groups = 4, GroupsKept = 2,
+            Sigmoid = true, BiasCorrected = true, Normalize = true, Scale = 2.5f,
+        };
+        RouterShape v2 = v3 with { Sigmoid = false, BiasCorrected = false, Normalize = false, Scale = 1f };
+        using var logits = Floats(Tokens * 12);
+        using var bias = Floats(12);
+        using var ids = backend.Allocate<int>(Tokens * 3);
+        using var weights = Zeros(Tokens * 3);
+        List<float> results = [];
+        foreach (RouterShape shape in (RouterShape[])[v3, v2])
+        {
+            backend.SelectExperts(Activations.Dense(logits, 12), bias, shape, ids, Activations.Dense(weights, 3), Tokens);
+            int[] chosen = new int[Tokens * 3];
+            ids.Download(chosen);
+            results.AddRange([.. chosen.Select(id => (float)id), .. Read(weights)]);
+        }
+
+        return [.. results];
+    }
+
+    private float[] RoutedExperts(WeightEncoding encoding)
+    {
+        const int Hidden = 10, Intermediate = 6, Experts = 3;
+        using ExpertMatrices gate = ExpertWeights(encoding, Experts, Intermediate, Hidden);
+        using ExpertMatrices up = ExpertWeights(encoding, Experts, Intermediate, Hidden);
+        using ExpertMatrices down = ExpertWeights(encoding, Experts, Hidden, Intermediate);
+        using var x = Floats(2 * Hidden);
+        using var y = Floats(2 * Hidden);
+        using var ids = Ints(2, 0, 1, 2);
+        using var weights = Floats(2 * 2);
+        using var hidden = Zeros(4 * Intermediate);
+        backend.RoutedExperts(
+            Activations.Dense(x, Hidden), ids, Activations.Dense(weights, 2), gate, up, down,
+            Activations.Dense(hidden, Intermediate), Activations.Dense(y, Hidden), 2);
+        return [.. Read(hidden), .. Read(y)];
+    }
+
+    private DeviceArray<float> Floats(int length)
+    {
+        float[] values = [.. Enumerable.Range(0, length).Select(_ => (float)(random.NextDouble() * 2 - 1))];
+        var array = backend.Allocate<float>(length);
+        array.Upload(values);
+        return array;
+    }
+
+    private DeviceArray<float> Zeros(int length) => backend.Allocate<float>(length);
+
+    private DeviceArray<int> Ints(params int[] values)
+    {
+        var array = backend.Allocate<int>(values.Length);
+        array.Upload(values);
+        return array;
+    }
+
+    private static float[] Read(DeviceArray<float> array)
+    {
+        float[] values = new float[array.Length];
+        array.Download(values);
+        return values;
+    }
+
+    private Matrix Weights(WeightEncoding encoding, int rows, int columns)
+    {
+        Matrix? loaded = null;
+        WithWeights(encoding, 1, rows, columns, matrices => loaded = backend.LoadMatrix(matrices[0]));
+        return loaded!;
+    }
+
+    private ExpertMatrices ExpertWeights(WeightEncoding encoding, int experts, int rows, int columns)
+    {
+        ExpertMatrices? loaded = null;
+        WithWeights(encoding, experts, rows, columns, matrices => loaded = backend.LoadExperts(matrices));
+        return loaded!;
+    }
+
+    private void WithWeights(WeightEncoding encoding, int count, int rows, int columns, Action<WeightMatrix[]> use)
+    {
+        const int BlockRows = 4, BlockColumns = 6;
+        long elements = (long)rows * columns;
+        int bytesEach = encoding.BytesPerElement();
+        byte[] data = new byte[count * elements * bytesEach];
+        for (int i = 0; i < count * elements; i++)
+        {
+            float value = (float)(random.NextDouble() - 0.5);
+            Span<byte> element = data.AsSpan(i * bytesEach, bytesEach);
+            switch (encoding)
+            {
+                case WeightEncoding.F32: BitConverter.TryWriteBytes(element, value); break;
+                case WeightEncoding.F16: BitConverter.TryWriteBytes(element, (Half)value); break;
+                case WeightEncoding.BF16:
+                    BitConverter.TryWriteBytes(element, (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16));
+                    break;
+                default: element[0] = (byte)(random.Next(0x7f) | (random.Next(2) << 7)); break;
+            }
+        }
+
+        WeightMatrix shape = new() { Encoding = encoding, Rows = rows, Columns = columns, Data = null };
+        if (encoding == WeightEncoding.F8E4M3)
+        {
+            shape = shape with { BlockRows = BlockRows, BlockColumns = BlockColumns };
+        }
+
+        int blocks = count * shape.ScaleRows * shape.ScaleColumns;
+        float[] scales = [.. Enumerable.Range(0, blocks).Select(_ => (float)random.NextDouble() * 0.01f)];
+        fixed (byte* bytes = data)
+        fixed (float* scale = scales)
+        {
+            var matrices = new WeightMatrix[count];
+            for (int i = 0; i < count; i++)
+            {
+                matrices[i] = shape with
+                {
+                    Data = bytes + i * elements * bytesEach,
+                    Scales = scale is null ? null : scale + (long)i * shape.ScaleRows * shape.ScaleColumns,
+                };
+            }
+
+            use(matrices);
+        }
+    }
+
+    /// <summary>Two sequences of unlike lengths whose blocks lie scattered in the cache.</summary>
+    private sealed class StepTables : IDisposable
+    {
+        private readonly DeviceArray<int> positions;
+        private readonly DeviceArray<int> sequences;
+        private readonly DeviceArray<int> blockTables;
+
+        public StepTables(SmallKernels kernels)
+        {
+            const int Blocks = (Context + BlockSize - 1) / BlockSize;
+            CacheRows = 2 * Blocks * BlockSize;
+            positions = kernels.Ints(0, 5, 63, 64, Context - 1);
+            sequences = kernels.Ints(0, 1, 0, 1, 0);
+            int[] blocks = [.. Enumerable.Range(0, 2 * Blocks)];
+            kernels.random.Shuffle(blocks);
+            blockTables = kernels.Ints(blocks);
+            Tables = new TokenTables
+            {
+                Positions = positions,
+                Sequences = sequences,
+                BlockTables = blockTables,
+                BlockTableStride = Blocks,
+                BlockSize = BlockSize,
+                MaxContext = Context,
+            };
+        }
+
+        public int CacheRows { get; }
+
+        public TokenTables Tables { get; }
+
+        public void Dispose()
+        {
+            positions.Dispose();
+            sequences.Dispose();
+            blockTables.Dispose();
+        }
+    }
+}
