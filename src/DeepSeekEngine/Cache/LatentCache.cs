@@ -1,0 +1,50 @@
+using DeepSeekEngine.Backends;
+using DeepSeekEngine.Kernels;
+
+namespace DeepSeekEngine.Cache;
+
+/// <summary>
+/// The paged key-value cache of multi-head latent attention: a token and layer is kv_lora_rank normalised latents followed by
+/// qk_rope_head_dim values of the rotated key that all heads share (V2 report, section 2.1.2), so 576 values in R1.
+/// </summary>
+internal sealed class LatentCache : IDisposable
+{
+    private readonly DeviceArray<float>[] _layers;
+    private readonly int _rowWidth;
+
+    public LatentCache(IBackend backend, in MlaShape shape, int layers, int tokens)
+    {
+        Pool = new BlockPool(BlockPool.BlocksFor(tokens));
+        _rowWidth = shape.CacheRow;
+        _layers = new DeviceArray<float>[layers];
+        try
+        {
+            for (var i = 0; i < layers; i++)
+            {
+                _layers[i] = backend.Allocate<float>((long)Pool.Blocks * BlockPool.BlockSize * _rowWidth);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public BlockPool Pool { get; }
+
+    /// <summary>All rows of a layer.</summary>
+    public Activations Layer(int layer) => Activations.Dense(_layers[layer], _rowWidth);
+
+    /// <summary>Bytes a cache for so many tokens takes.</summary>
+    public static long ByteLength(in MlaShape shape, int layers, int tokens)
+        => checked((long)BlockPool.BlocksFor(tokens) * BlockPool.BlockSize * shape.CacheRow * layers * sizeof(float));
+
+    public void Dispose()
+    {
+        foreach (var layer in _layers)
+        {
+            layer?.Dispose();
+        }
+    }
+}

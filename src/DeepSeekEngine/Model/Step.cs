@@ -1,0 +1,11 @@
+using DeepSeekEngine.Backends;
+
+namespace DeepSeekEngine.Model;
+
+/// <summary>What every block of the model needs to compute its part of a step.</summary>
+internal readonly record struct Step(
+    IBackend Backend, Workspace Workspace, Batch Batch, TokenTables Tokens, DeviceArray<float> Rope, AttentionForm Form)
+{
+    /// <summary>Tokens in the step.</summary>
+    public int Count => Batch.Count;
+}

@@ -1,0 +1,122 @@
+using DeepSeekEngine.Backends;
+
+namespace DeepSeekEngine.Model;
+
+/// <summary>The activations of a step, allocated once for the largest step.</summary>
+internal sealed class Workspace : IDisposable
+{
+    /// <summary>Rows the absorbed form of attention works on at once; its queries are H * (c + r) wide, 73,728 values in R1.</summary>
+    public const int AbsorbedRows = 64;
+
+    /// <summary>Cached positions the expanded form expands at once; their keys and values are H * (n + v) wide, 32,768 values in R1.</summary>
+    public const int ExpandedPositions = 256;
+
+    private readonly List<IDisposable> _arrays = [];
+    private readonly IBackend _backend;
+
+    public Workspace(IBackend backend, ModelConfig config, int maxTokens, int maxOutputs)
+    {
+        _backend = backend;
+        var attention = config.Attention;
+        var mlpWidth = Math.Max(config.IntermediateSize, config.SharedExperts * config.MoeIntermediateSize);
+        try
+        {
+            X = Rows(maxTokens, config.HiddenSize);
+            Normed = Rows(maxTokens, config.HiddenSize);
+            Final = Rows(maxTokens, config.HiddenSize);
+            QueryLatents = Rows(maxTokens, config.QLoraRank ?? 0);
+            Queries = Rows(maxTokens, attention.Heads * attention.QueryHead);
+            KeyValueLatents = Rows(maxTokens, attention.CacheRow);
+            Absorbed = Rows(Math.Min(maxTokens, AbsorbedRows), attention.Heads * attention.CacheRow);
+            Context = Rows(Math.Min(maxTokens, AbsorbedRows), attention.Heads * attention.Latent);
+            TileLatents = Rows(ExpandedPositions, attention.CacheRow);
+            TileKeyValues = Rows(ExpandedPositions, attention.Heads * attention.KeyValueHead);
+            SoftmaxState = Rows(maxTokens, attention.Heads * 2);
+            Heads = Rows(maxTokens, attention.Heads * attention.Value);
+            Gate = Rows(maxTokens, mlpWidth);
+            Up = Rows(maxTokens, mlpWidth);
+            OutputHidden = Rows(maxOutputs, config.HiddenSize);
+            Logits = Rows(maxOutputs, config.VocabSize);
+            var router = config.Router;
+            RouterLogits = Rows(maxTokens, router?.Experts ?? 0);
+            ExpertWeights = Rows(maxTokens, router?.ExpertsPerToken ?? 0);
+            ExpertIds = Own(backend.Allocate<int>((long)maxTokens * (router?.ExpertsPerToken ?? 0)));
+            ExpertHidden = Rows(maxTokens * (router?.ExpertsPerToken ?? 0), config.MoeIntermediateSize);
+            MtpInput = Rows(config.MtpLayers > 0 ? maxTokens : 0, 2 * config.HiddenSize);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The residual stream, [tokens, hidden].</summary>
+    public Activations X { get; }
+
+    public Activations Normed { get; }
+
+    /// <summary>model.norm of the residual stream after the last layer, [tokens, hidden].</summary>
+    public Activations Final { get; }
+
+    public Activations QueryLatents { get; }
+
+    public Activations Queries { get; }
+
+    public Activations KeyValueLatents { get; }
+
+    public Activations Absorbed { get; }
+
+    public Activations Context { get; }
+
+    public Activations TileLatents { get; }
+
+    public Activations TileKeyValues { get; }
+
+    public Activations SoftmaxState { get; }
+
+    public Activations Heads { get; }
+
+    public Activations Gate { get; }
+
+    public Activations Up { get; }
+
+    public Activations OutputHidden { get; }
+
+    public Activations Logits { get; }
+
+    public Activations RouterLogits { get; }
+
+    public DeviceArray<int> ExpertIds { get; }
+
+    public Activations ExpertWeights { get; }
+
+    public Activations ExpertHidden { get; }
+
+    /// <summary>[tokens, 2 * hidden]: normalised embedding, then normalised hidden state.</summary>
+    public Activations MtpInput { get; }
+
+    /// <summary>Bytes of all of it.</summary>
+    public long ByteLength { get; private set; }
+
+    public void Dispose()
+    {
+        foreach (var array in _arrays)
+        {
+            array.Dispose();
+        }
+    }
+
+    private Activations Rows(int rows, int width)
+    {
+        ByteLength += (long)rows * width * sizeof(float);
+        return Activations.Dense(Own(_backend.Allocate<float>(checked((long)rows * width))), width);
+    }
+
+    private T Own<T>(T array)
+        where T : IDisposable
+    {
+        _arrays.Add(array);
+        return array;
+    }
+}

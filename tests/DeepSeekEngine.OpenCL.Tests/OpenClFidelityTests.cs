@@ -1,0 +1,11 @@
+using DeepSeekEngine.Backends;
+using DeepSeekEngine.Testing.Fidelity;
+
+namespace DeepSeekEngine.OpenCL.Tests;
+
+/// <summary>Whole models by the GPU kernels, as ILGPU and the OpenCL driver compile them.</summary>
+[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.DeepSeek))]
+public sealed class OpenClFidelityTests(string directory) : ModelFidelityTests(directory)
+{
+    internal override IBackend CreateBackend() => OpenClDevice.CreateBackend();
+}

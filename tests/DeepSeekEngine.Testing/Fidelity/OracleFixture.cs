@@ -1,0 +1,73 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+
+namespace DeepSeekEngine.Testing.Fidelity;
+
+/// <summary>A prompt of a fixture and what the float64 reference computed for it.</summary>
+internal sealed record OraclePrompt(
+    string Name, int[] InputIds, int HiddenFirst, int LogitsFirst, int[] ArgmaxIds, int[] GreedyIds, int[]? DraftIds);
+
+/// <summary>
+/// A fixture directory: a checkpoint with expected.json and expected.safetensors. Reads the arrays on its own, so that a mistake in
+/// the loader under test cannot hide itself.
+/// </summary>
+internal sealed class OracleFixture
+{
+    private readonly Dictionary<string, Array> _arrays = [];
+    private readonly Dictionary<string, float> _tolerances = [];
+
+    public OracleFixture(string directory)
+    {
+        Directory = directory;
+        using var expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(directory, "expected.json")));
+        foreach (var tolerance in expected.RootElement.GetProperty("tolerance").EnumerateObject())
+        {
+            _tolerances[tolerance.Name] = tolerance.Value.GetProperty("f32_maxabs").GetSingle();
+        }
+
+        Prompts = [.. expected.RootElement.GetProperty("prompts").EnumerateArray().Select(prompt => new OraclePrompt(
+            prompt.GetProperty("name").GetString()!,
+            Ints(prompt.GetProperty("input_ids")),
+            prompt.GetProperty("hidden_first_pos").GetInt32(),
+            prompt.GetProperty("logits_first_pos").GetInt32(),
+            Ints(prompt.GetProperty("argmax_ids")),
+            Ints(prompt.GetProperty("greedy_ids")),
+            prompt.TryGetProperty("mtp_draft_ids", out var drafts) ? Ints(drafts) : null))];
+        ReadArrays(Path.Combine(directory, "expected.safetensors"));
+    }
+
+    public string Directory { get; }
+
+    public IReadOnlyList<OraclePrompt> Prompts { get; }
+
+    public float Tolerance(string of) => _tolerances[of];
+
+    public bool Has(string name) => _arrays.ContainsKey(name);
+
+    public float[] Floats(string name) => (float[])_arrays[name];
+
+    public int[] Ints(string name) => (int[])_arrays[name];
+
+    private static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(e => e.GetInt32())];
+
+    private void ReadArrays(string path)
+    {
+        var bytes = File.ReadAllBytes(path);
+        var headerLength = checked((int)BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+        using var header = JsonDocument.Parse(Encoding.UTF8.GetString(bytes, 8, headerLength));
+        foreach (var entry in header.RootElement.EnumerateObject().Where(e => e.Name != "__metadata__"))
+        {
+            var offsets = entry.Value.GetProperty("data_offsets");
+            var (begin, end) = (offsets[0].GetInt32(), offsets[1].GetInt32());
+            var data = bytes.AsSpan(8 + headerLength + begin, end - begin);
+            _arrays[entry.Name] = entry.Value.GetProperty("dtype").GetString() switch
+            {
+                "F32" => MemoryMarshal.Cast<byte, float>(data).ToArray(),
+                "I32" => MemoryMarshal.Cast<byte, int>(data).ToArray(),
+                var other => throw new InvalidDataException($"{path}: {entry.Name} is {other}."),
+            };
+        }
+    }
+}

@@ -1,0 +1,12 @@
+using DeepSeekEngine.Backends;
+using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Testing.Fidelity;
+using NUnit.Framework;
+
+namespace DeepSeekEngine.Tests.Fidelity;
+
+[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.DeepSeek))]
+public sealed class SimdFidelityTests(string directory) : ModelFidelityTests(directory)
+{
+    internal override IBackend CreateBackend() => new SimdBackend();
+}
