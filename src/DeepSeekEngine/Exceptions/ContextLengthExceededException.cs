@@ -7,8 +7,8 @@ public sealed class ContextLengthExceededException : DeepSeekException
     /// <param name="promptTokens">Tokens in the prompt.</param>
     /// <param name="contextLength">Tokens the context holds, prompt and answer together.</param>
     public ContextLengthExceededException(int promptTokens, int contextLength)
-        : base($"The prompt has {promptTokens} tokens and the context holds {contextLength}, of which at least one must be left for the answer. "
-             + "Shorten the prompt or load the model with a larger EngineOptions.ContextLength.")
+        : base($"The prompt has {promptTokens} tokens and the context holds {contextLength}, of which at least one "
+             + "must be left for the answer. Shorten the prompt or load the model with a larger EngineOptions.ContextLength.")
     {
         PromptTokens = promptTokens;
         ContextLength = contextLength;

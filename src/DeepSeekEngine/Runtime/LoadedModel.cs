@@ -1,0 +1,197 @@
+using DeepSeekEngine.Backends;
+using DeepSeekEngine.Cache;
+using DeepSeekEngine.Model;
+using DeepSeekEngine.Tokenizer;
+using DeepSeekEngine.Weights;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace DeepSeekEngine.Runtime;
+
+/// <summary>Everything a loaded model consists of, in the order it must be freed in.</summary>
+internal sealed class LoadedModel : IAsyncDisposable
+{
+    private const int DefaultContextLength = 8192;
+
+    /// <summary>Full-length requests the cache holds at once; memory is only touched as it is used, except on a GPU.</summary>
+    private const int FullContexts = 4;
+
+    private const string ThinkTag = "<think>";
+    private const string EndThinkTag = "</think>";
+
+    private readonly Stack<IDisposable> _resources = new();
+    private readonly GenerationDefaults _defaults;
+    private readonly ModelConfig _config;
+    private readonly DeepSeekTokenizer _tokenizer;
+    private readonly ChatTemplate _template;
+    private readonly int[] _closeReasoning;
+    private int _disposed;
+
+    private LoadedModel(string directory, EngineOptions options, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Report(LoadStage.Inspecting, 0, 0);
+            _config = ModelConfigReader.Read(directory);
+            _defaults = GenerationDefaults.Read(directory);
+            var contextLength = ContextLength(options, _config);
+            _tokenizer = DeepSeekTokenizer.Load(directory);
+            if (_tokenizer.VocabSize > _config.VocabSize)
+            {
+                throw new ModelFormatException(
+                    Path.Combine(directory, "tokenizer.json"),
+                    $"has tokens up to {_tokenizer.VocabSize - 1} while config.json's vocab_size is {_config.VocabSize}: "
+                    + "the two are not of the same model.");
+            }
+
+            _template = ChatTemplate.Load(directory, _tokenizer);
+            _closeReasoning = _tokenizer.Encode($"{EndThinkTag}\n\n", parseAddedTokens: true);
+            var checkpoint = Own(Checkpoint.Open(directory, _config.Fp8));
+            cancellationToken.ThrowIfCancellationRequested();
+
+            Report(LoadStage.Preparing, 0, checkpoint.TotalBytes);
+            var backend = Own(BackendFactory.Create(options));
+            var requests = options.MaxConcurrentRequests;
+            var prefillChunk = Math.Min(options.PrefillChunk, contextLength);
+            var limits = new StepLimits(
+                Tokens: Scheduler.StepTokens(requests, prefillChunk),
+                Sequences: requests,
+                Outputs: requests,
+                ContextLength: contextLength,
+                CacheTokens: checked(contextLength * Math.Min(requests, FullContexts)));
+            CheckMemory(backend, limits);
+
+            var weights = new WeightLoader(
+                backend, checkpoint, done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
+            Transformer = Own(new Transformer(weights, _config, limits));
+            var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
+            Engine = new Engine(Transformer, requests, prefillChunk, _tokenizer.VocabSize, logger);
+            Info = new ModelInfo(
+                directory, $"{_config.Architecture switch { Architecture.DeepSeekV2 => "DeepseekV2", _ => "DeepseekV3" }}ForCausalLM",
+                backend.DeviceName, _config.Layers, Transformer.MtpModules, _config.VocabSize, contextLength, checkpoint.TotalBytes);
+            logger.LogInformation(
+                "Loaded {Directory}: {Architecture} on {Device}, context {ContextLength}.",
+                Info.Directory, Info.Architecture, Info.Device, Info.ContextLength);
+            Report(LoadStage.Ready, checkpoint.TotalBytes, checkpoint.TotalBytes);
+        }
+        catch
+        {
+            Free();
+            throw;
+        }
+
+        // Vectors are counted as they are used, in float32, which can be more than they take in the file.
+        void Report(LoadStage stage, long done, long total) => progress?.Report(new LoadProgress(stage, Math.Min(done, total), total));
+    }
+
+    public ModelInfo Info { get; }
+
+    public Engine Engine { get; }
+
+    public Transformer Transformer { get; }
+
+    public static LoadedModel Load(
+        string directory, EngineOptions options, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return new LoadedModel(directory, options, progress, cancellationToken);
+        }
+        catch (InsufficientMemoryException exception) when (options.Device is Device.Auto)
+        {
+            // It was the GPU that is too small: on the CPU the weights stay in their files.
+            options.LoggerFactory?.CreateLogger<DeepSeekModel>().LogWarning(exception, "The model does not fit the GPU; using the CPU.");
+            return new LoadedModel(directory, options with { Device = Device.Cpu }, progress, cancellationToken);
+        }
+    }
+
+    /// <summary>A conversation, ready for the model to answer.</summary>
+    public Prompt Encode(IReadOnlyList<Message> messages, GenerationOptions options)
+    {
+        var text = _template.Render([.. messages.Select(ChatTurn.From)], addGenerationPrompt: true);
+        var opensReasoning = text.Text.AsSpan().TrimEnd('\n').EndsWith(ThinkTag, StringComparison.Ordinal);
+        if (options.MaxThinkingTokens == 0 && _tokenizer.FindToken(ThinkTag) is not null)
+        {
+            // An empty thought tells the model that it has thought already.
+            text += PromptText.Trusted(opensReasoning ? $"\n{EndThinkTag}\n\n" : $"{ThinkTag}\n\n{EndThinkTag}\n\n");
+            opensReasoning = false;
+        }
+
+        var tokens = new List<int>();
+        _tokenizer.Encode(text, tokens);
+        return new Prompt([.. tokens], opensReasoning);
+    }
+
+    public Request CreateRequest(Prompt prompt, GenerationOptions options, CancellationToken cancellationToken)
+    {
+        var sampling = SamplingParameters.Resolve(
+            options, _defaults.DoSample, _defaults.Temperature, _defaults.TopP, _defaults.TopK, _defaults.MinP, _defaults.RepetitionPenalty);
+        return new Request(
+            new RequestPlan
+            {
+                Prompt = prompt.Tokens,
+                ContextLength = Info.ContextLength,
+                MaxTokens = options.MaxTokens ?? _defaults.MaxNewTokens ?? int.MaxValue,
+                MaxThinkingTokens = options.MaxThinkingTokens ?? int.MaxValue,
+                CloseReasoning = _closeReasoning,
+                EndTokens = [.. _config.EosTokens],
+                Sampler = new Sampler(sampling, Math.Min(_config.VocabSize, _tokenizer.VocabSize)),
+                Text = new ResponseText(
+                    _tokenizer, new ThinkSplitter(prompt.OpensReasoning), new StopSequences(options.StopSequences ?? [])),
+            },
+            cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            await Engine.DisposeAsync().ConfigureAwait(false);
+            Free();
+        }
+    }
+
+    private static int ContextLength(EngineOptions options, ModelConfig config)
+    {
+        if (options.ContextLength > config.MaxPositions)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), options.ContextLength,
+                $"{nameof(EngineOptions.ContextLength)} is more than the {config.MaxPositions} positions the model was made for.");
+        }
+
+        return options.ContextLength ?? Math.Min(config.MaxPositions, DefaultContextLength);
+    }
+
+    private void CheckMemory(IBackend backend, in StepLimits limits)
+    {
+        var required = LatentCache.ByteLength(_config.Attention, _config.Layers + _config.MtpLayers, limits.CacheTokens);
+        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (backend is Backends.Simd.SimdBackend && required > available)
+        {
+            throw new InsufficientMemoryException(
+                required, available,
+                $"The cache alone does not fit: lower {nameof(EngineOptions.ContextLength)} or {nameof(EngineOptions.MaxConcurrentRequests)}.");
+        }
+    }
+
+    private T Own<T>(T resource)
+        where T : IDisposable
+    {
+        _resources.Push(resource);
+        return resource;
+    }
+
+    private void Free()
+    {
+        while (_resources.TryPop(out var resource))
+        {
+            resource.Dispose();
+        }
+    }
+}
+
+/// <summary>An encoded conversation.</summary>
+/// <param name="Tokens">Its tokens.</param>
+/// <param name="OpensReasoning">Whether it ends in the opening tag, so that the response begins inside the reasoning.</param>
+internal sealed record Prompt(int[] Tokens, bool OpensReasoning);

@@ -1,0 +1,46 @@
+using System.Threading.Channels;
+using DeepSeekEngine.Tokenizer;
+
+namespace DeepSeekEngine.Runtime;
+
+/// <summary>
+/// From a response's tokens to its chunks: bytes to whole characters, reasoning apart from the answer, the answer up to a stop
+/// sequence.
+/// </summary>
+internal sealed class ResponseText(DeepSeekTokenizer tokenizer, ThinkSplitter splitter, StopSequences stops)
+{
+    private readonly StreamingDecoder _decoder = new(tokenizer);
+
+    public bool InReasoning => splitter.InReasoning;
+
+    /// <summary>Whether the answer came to a stop sequence.</summary>
+    public bool Stopped => stops.Matched;
+
+    public void Append(int token, ChannelWriter<GenerationChunk> chunks)
+    {
+        // Special tokens steer the model and are nobody's text.
+        splitter.Append(tokenizer.IsSpecial(token) ? string.Empty : _decoder.Append(token));
+        Write(ChunkKind.Reasoning, splitter.Reasoning, token, chunks);
+        Write(ChunkKind.Answer, stops.Append(splitter.Answer), token, chunks);
+    }
+
+    /// <summary>Passes on what was held back, and the last chunk.</summary>
+    public void Complete(ChannelWriter<GenerationChunk> chunks, FinishReason reason, Usage usage)
+    {
+        splitter.Append(_decoder.Flush());
+        Write(ChunkKind.Reasoning, splitter.Reasoning, null, chunks);
+        Write(ChunkKind.Answer, stops.Append(splitter.Answer), null, chunks);
+        splitter.Complete();
+        Write(ChunkKind.Reasoning, splitter.Reasoning, null, chunks);
+        Write(ChunkKind.Answer, stops.Append(splitter.Answer), null, chunks);
+        chunks.TryWrite(new GenerationChunk(ChunkKind.Answer, stops.Complete().ToString(), null) { FinishReason = reason, Usage = usage });
+    }
+
+    private static void Write(ChunkKind kind, ReadOnlySpan<char> text, int? token, ChannelWriter<GenerationChunk> chunks)
+    {
+        if (!text.IsEmpty)
+        {
+            chunks.TryWrite(new GenerationChunk(kind, text.ToString(), token));
+        }
+    }
+}
