@@ -108,7 +108,7 @@ internal sealed class LoadedModel : IAsyncDisposable
     /// <summary>A conversation, ready for the model to answer.</summary>
     public Prompt Encode(IReadOnlyList<Message> messages, GenerationOptions options)
     {
-        var text = _template.Render([.. messages.Select(ChatTurn.From)], addGenerationPrompt: true);
+        var text = _template.Render(messages, addGenerationPrompt: true);
         var opensReasoning = text.Text.AsSpan().TrimEnd('\n').EndsWith(ThinkTag, StringComparison.Ordinal);
         if (options.MaxThinkingTokens == 0 && _tokenizer.FindToken(ThinkTag) is not null)
         {

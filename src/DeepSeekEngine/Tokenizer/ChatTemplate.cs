@@ -1,5 +1,6 @@
 using System.Text;
 using DeepSeekEngine.Tokenizer.Jinja;
+using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine.Tokenizer;
 
@@ -37,7 +38,7 @@ internal sealed class ChatTemplate
         string path = Path.Combine(directory, "chat_template.jinja");
         if (File.Exists(path))
         {
-            return Parse(path, Encoding.UTF8.GetString(JsonFile.ReadBytes(path, MaxFileBytes)), tokenizer);
+            return Parse(path, Encoding.UTF8.GetString(CheckpointFile.ReadBytes(path, MaxFileBytes)), tokenizer);
         }
 
         TokenizerConfigFile config = TokenizerConfigFile.Read(directory);

@@ -48,11 +48,11 @@ internal sealed class PreTokenizerReader
     }
 
     private UnsupportedModelException Unsupported(string problem, JsonElement found)
-        => new(_path, $"{problem}. Found: {JsonFile.Describe(found)}");
+        => new(_path, $"{problem}. Found: {TokenizerJson.Describe(found)}");
 
     private void ReadStep(JsonElement step)
     {
-        string? type = JsonFile.TypeOf(step);
+        string? type = TokenizerJson.TypeOf(step);
         if (_complete)
         {
             throw Unsupported("a step of the pre_tokenizer comes after ByteLevel, which must be the last", step);
@@ -71,11 +71,11 @@ internal sealed class PreTokenizerReader
                 ReadSplit(step);
                 break;
             case "Digits":
-                _patterns.Add(JsonFile.IsTrue(step, "individual_digits") ? @"\p{N}" : @"\p{N}+");
+                _patterns.Add(TokenizerJson.IsTrue(step, "individual_digits") ? @"\p{N}" : @"\p{N}+");
                 break;
-            case "ByteLevel" when !JsonFile.IsTrue(step, "add_prefix_space"):
+            case "ByteLevel" when !TokenizerJson.IsTrue(step, "add_prefix_space"):
                 _complete = true;
-                if (JsonFile.IsTrue(step, "use_regex", ifMissing: true))
+                if (TokenizerJson.IsTrue(step, "use_regex", ifMissing: true))
                 {
                     _patterns.Add(Gpt2Pattern);
                 }
@@ -88,7 +88,7 @@ internal sealed class PreTokenizerReader
 
     private void ReadSplit(JsonElement step)
     {
-        if (JsonFile.IsTrue(step, "invert") || !step.TryGetProperty("behavior", out JsonElement behavior)
+        if (TokenizerJson.IsTrue(step, "invert") || !step.TryGetProperty("behavior", out JsonElement behavior)
             || behavior.ValueKind != JsonValueKind.String || !behavior.ValueEquals("Isolated"))
         {
             throw Unsupported("the pre_tokenizer has a Split that does not isolate what its pattern matches", step);
@@ -109,7 +109,7 @@ internal sealed class PreTokenizerReader
             }
         }
 
-        throw new ModelFormatException(_path, $"the pre_tokenizer has a Split without a pattern: {JsonFile.Describe(step)}");
+        throw new ModelFormatException(_path, $"the pre_tokenizer has a Split without a pattern: {TokenizerJson.Describe(step)}");
     }
 
     private void AddLiteral(string literal)

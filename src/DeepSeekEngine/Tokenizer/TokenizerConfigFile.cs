@@ -1,4 +1,5 @@
 using System.Text.Json;
+using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine.Tokenizer;
 
@@ -19,8 +20,8 @@ internal sealed record TokenizerConfigFile(string Path, string? BosToken, string
             return config;
         }
 
-        byte[] json = JsonFile.ReadBytes(path, MaxFileBytes);
-        JsonFile.Parse(path, () =>
+        byte[] json = CheckpointFile.ReadBytes(path, MaxFileBytes);
+        TokenizerJson.Parse(path, () =>
         {
             using JsonDocument document = JsonDocument.Parse(json);
             JsonElement root = document.RootElement;

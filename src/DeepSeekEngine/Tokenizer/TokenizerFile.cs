@@ -1,4 +1,5 @@
 using System.Text.Json;
+using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine.Tokenizer;
 
@@ -33,9 +34,9 @@ internal sealed class TokenizerFile
     /// <exception cref="UnsupportedModelException">The file describes another kind of tokenizer.</exception>
     public static TokenizerFile Read(string path)
     {
-        byte[] json = JsonFile.ReadBytes(path, MaxFileBytes);
+        byte[] json = CheckpointFile.ReadBytes(path, MaxFileBytes);
         TokenizerFile file = new(path);
-        JsonFile.Parse(path, () =>
+        TokenizerJson.Parse(path, () =>
         {
             file.ReadRoot(json);
             file.CheckPipeline();
@@ -123,7 +124,7 @@ internal sealed class TokenizerFile
 
         if (type is not null and not "BPE")
         {
-            throw Malformed($"the model's type is '{JsonFile.Shorten(type)}'; expected 'BPE'.");
+            throw Malformed($"the model's type is '{TokenizerJson.Shorten(type)}'; expected 'BPE'.");
         }
 
         Expect(ref vocabulary, JsonTokenType.StartObject, "'model.vocab'");
@@ -144,14 +145,14 @@ internal sealed class TokenizerFile
             reader.Read();
             if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out int id) || id < 0)
             {
-                throw Malformed($"the id of token '{JsonFile.Shorten(token)}' is not a number between 0 and {int.MaxValue}.");
+                throw Malformed($"the id of token '{TokenizerJson.Shorten(token)}' is not a number between 0 and {int.MaxValue}.");
             }
 
             if (token.Length == 0 || !Vocabulary.TryAdd(token, id))
             {
                 throw Malformed(token.Length == 0
                     ? $"token {id} is empty."
-                    : $"token '{JsonFile.Shorten(token)}' is in 'model.vocab' twice.");
+                    : $"token '{TokenizerJson.Shorten(token)}' is in 'model.vocab' twice.");
             }
         }
     }
@@ -167,13 +168,13 @@ internal sealed class TokenizerFile
             if (!vocabulary.TryGetValue(left, out int leftId) || !vocabulary.TryGetValue(right, out int rightId)
                 || !vocabulary.TryGetValue(merged, out int mergedId))
             {
-                throw Malformed($"merge {rank}, '{JsonFile.Shorten(left)}' and '{JsonFile.Shorten(right)}' "
-                    + $"to '{JsonFile.Shorten(merged)}', names a token that is not in 'model.vocab'.");
+                throw Malformed($"merge {rank}, '{TokenizerJson.Shorten(left)}' and '{TokenizerJson.Shorten(right)}' "
+                    + $"to '{TokenizerJson.Shorten(merged)}', names a token that is not in 'model.vocab'.");
             }
 
             if (!Merges.TryAdd(MergeTable.Key(leftId, rightId), new Merge(rank, mergedId)))
             {
-                throw Malformed($"merge {rank}, '{JsonFile.Shorten(left)}' and '{JsonFile.Shorten(right)}', is listed twice.");
+                throw Malformed($"merge {rank}, '{TokenizerJson.Shorten(left)}' and '{TokenizerJson.Shorten(right)}', is listed twice.");
             }
         }
 
@@ -219,7 +220,7 @@ internal sealed class TokenizerFile
                 || !idElement.TryGetInt32(out int id) || id < 0
                 || !token.TryGetProperty("content", out JsonElement contentElement) || contentElement.ValueKind != JsonValueKind.String)
             {
-                throw Malformed($"added token '{JsonFile.Shorten(token.GetRawText())}' has no 'content' or no 'id' "
+                throw Malformed($"added token '{TokenizerJson.Shorten(token.GetRawText())}' has no 'content' or no 'id' "
                     + $"between 0 and {int.MaxValue}.");
             }
 
@@ -231,13 +232,13 @@ internal sealed class TokenizerFile
 
             foreach (string flag in (ReadOnlySpan<string>)["single_word", "lstrip", "rstrip"])
             {
-                if (JsonFile.IsTrue(token, flag))
+                if (TokenizerJson.IsTrue(token, flag))
                 {
-                    throw Unsupported($"added token '{JsonFile.Shorten(content)}' is marked '{flag}', which no DeepSeek tokenizer does.");
+                    throw Unsupported($"added token '{TokenizerJson.Shorten(content)}' is marked '{flag}', which no DeepSeek tokenizer does.");
                 }
             }
 
-            AddedTokens.Add(new AddedToken(id, content, JsonFile.IsTrue(token, "special")));
+            AddedTokens.Add(new AddedToken(id, content, TokenizerJson.IsTrue(token, "special")));
         }
     }
 
@@ -246,18 +247,18 @@ internal sealed class TokenizerFile
     {
         if (!IsNullOrEmptySequence(_normalizer, "normalizers"))
         {
-            throw Unsupported($"expected no normalizer and found {JsonFile.Shorten(_normalizer.GetRawText())}.");
+            throw Unsupported($"expected no normalizer and found {TokenizerJson.Shorten(_normalizer.GetRawText())}.");
         }
 
-        if (JsonFile.TypeOf(_decoder) != "ByteLevel")
+        if (TokenizerJson.TypeOf(_decoder) != "ByteLevel")
         {
-            throw Unsupported($"expected a ByteLevel decoder and found {JsonFile.Describe(_decoder)}.");
+            throw Unsupported($"expected a ByteLevel decoder and found {TokenizerJson.Describe(_decoder)}.");
         }
     }
 
     private static bool IsNullOrEmptySequence(JsonElement element, string items)
         => element.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null
-        || (JsonFile.TypeOf(element) == "Sequence" && element.TryGetProperty(items, out JsonElement list)
+        || (TokenizerJson.TypeOf(element) == "Sequence" && element.TryGetProperty(items, out JsonElement list)
             && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() == 0);
 
     private void Expect(ref Utf8JsonReader reader, JsonTokenType expected, string what)

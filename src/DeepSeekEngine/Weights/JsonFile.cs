@@ -12,7 +12,7 @@ internal static class JsonFile
     /// <exception cref="ModelFormatException">The file is missing, unreadable, too long or not one JSON object.</exception>
     public static JsonElement ReadObject(string path, int maximumBytes)
     {
-        byte[] utf8 = ReadBytes(path, maximumBytes);
+        byte[] utf8 = CheckpointFile.ReadBytes(path, maximumBytes);
         if (!Utf8.IsValid(utf8))
         {
             throw new ModelFormatException(path, "is not valid UTF-8; the file is damaged, download it again.");
@@ -49,31 +49,5 @@ internal static class JsonFile
     {
         string raw = value.GetRawText();
         return raw.Length <= 80 ? raw : raw[..80] + "...";
-    }
-
-    private static byte[] ReadBytes(string path, int maximumBytes)
-    {
-        try
-        {
-            using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-            long length = stream.Length;
-            if (length > maximumBytes)
-            {
-                throw new ModelFormatException(path, $"has {length:N0} bytes; expected at most {maximumBytes:N0}.");
-            }
-
-            byte[] bytes = new byte[length];
-            stream.ReadExactly(bytes);
-            return bytes;
-        }
-        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new ModelFormatException(
-                path, "does not exist; the directory is not a complete Hugging Face checkpoint.", innerException: exception);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw new ModelFormatException(path, $"cannot be read: {exception.Message}", innerException: exception);
-        }
     }
 }

@@ -2,36 +2,9 @@ using System.Text.Json;
 
 namespace DeepSeekEngine.Tokenizer;
 
-/// <summary>Reads the tokenizer's JSON files and turns what the JSON reader finds wrong into what the caller is told.</summary>
-internal static class JsonFile
+/// <summary>Looks into the tokenizer's JSON and turns what the JSON reader finds wrong into what the caller is told.</summary>
+internal static class TokenizerJson
 {
-    /// <exception cref="ModelFormatException">The file is missing, unreadable or larger than <paramref name="maxBytes"/>.</exception>
-    public static byte[] ReadBytes(string path, long maxBytes)
-    {
-        try
-        {
-            FileInfo file = new(path);
-            if (!file.Exists)
-            {
-                throw new ModelFormatException(path,
-                    "the file is missing. It is part of every checkpoint published for transformers: download it as well.");
-            }
-
-            if (file.Length > maxBytes)
-            {
-                throw new ModelFormatException(path, $"the file has {file.Length:N0} bytes; expected at most {maxBytes:N0}.");
-            }
-
-            byte[] bytes = File.ReadAllBytes(path);
-            ReadOnlySpan<byte> byteOrderMark = [0xEF, 0xBB, 0xBF];
-            return bytes.AsSpan().StartsWith(byteOrderMark) ? bytes[3..] : bytes;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelFormatException(path, $"the file cannot be read: {e.Message}", innerException: e);
-        }
-    }
-
     /// <summary>
     /// Runs <paramref name="read"/>; what it finds to be no JSON, or not of the expected kind, is said to be so of <paramref name="path"/>.
     /// </summary>
