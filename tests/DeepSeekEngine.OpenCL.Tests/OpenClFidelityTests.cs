@@ -5,7 +5,7 @@ namespace DeepSeekEngine.OpenCL.Tests;
 
 /// <summary>Whole models by the GPU kernels, as ILGPU and the OpenCL driver compile them.</summary>
 [TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.DeepSeek))]
-public sealed class OpenClFidelityTests(string directory) : ModelFidelityTests(directory)
+public sealed class OpenClFidelityTests(string directory) : LongPromptFidelityTests(directory)
 {
     internal override IBackend CreateBackend() => OpenClDevice.CreateBackend();
 }

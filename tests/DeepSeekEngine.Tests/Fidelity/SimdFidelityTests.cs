@@ -6,7 +6,7 @@ using NUnit.Framework;
 namespace DeepSeekEngine.Tests.Fidelity;
 
 [TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.DeepSeek))]
-public sealed class SimdFidelityTests(string directory) : ModelFidelityTests(directory)
+public sealed class SimdFidelityTests(string directory) : LongPromptFidelityTests(directory)
 {
     internal override IBackend CreateBackend() => new SimdBackend();
 }
