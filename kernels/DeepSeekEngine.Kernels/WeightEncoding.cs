@@ -14,4 +14,10 @@ internal enum WeightEncoding
 
     /// <summary>OCP E4M3 (bias 7, no infinities, 0x7F and 0xFF are NaN), with one float32 scale a block of rows and columns.</summary>
     F8E4M3,
+
+    /// <summary>Eight-bit integers with one float32 scale for 128 columns of a row, as <see cref="PackedLayout"/> says.</summary>
+    Int8,
+
+    /// <summary>Four-bit integers with one bfloat16 scale for 32 columns of a row, as <see cref="PackedLayout"/> says.</summary>
+    Int4,
 }

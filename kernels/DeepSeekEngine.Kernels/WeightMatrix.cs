@@ -1,7 +1,8 @@
 namespace DeepSeekEngine.Kernels;
 
 /// <summary>
-/// A weight matrix W [Rows, Columns] (out, in) in host memory, row-major, as the checkpoint stores it.
+/// A weight matrix W [Rows, Columns] (out, in) in host memory: row-major, as the checkpoint stores it, or in the
+/// panels of <see cref="PackedLayout"/>.
 /// A view: whoever made it keeps the memory alive. Data need not be aligned.
 /// </summary>
 internal readonly unsafe struct WeightMatrix
@@ -12,7 +13,7 @@ internal readonly unsafe struct WeightMatrix
 
     public required int Columns { get; init; }
 
-    /// <summary>Rows * Columns elements.</summary>
+    /// <summary><see cref="ByteLength"/> bytes.</summary>
     public required byte* Data { get; init; }
 
     /// <summary>
@@ -29,11 +30,16 @@ internal readonly unsafe struct WeightMatrix
 
     public int ScaleRows => BlockRows == 0 ? 0 : (Rows + BlockRows - 1) / BlockRows;
 
-    public long ByteLength => (long)Rows * Columns * Encoding.BytesPerElement();
+    public bool IsPacked => Encoding.IsPacked();
+
+    public long ByteLength =>
+        IsPacked ? PackedLayout.ByteLength(Encoding, Rows, Columns) : (long)Rows * Columns * Encoding.BytesPerElement();
 }
 
 internal static class WeightEncodingExtensions
 {
+    public static bool IsPacked(this WeightEncoding encoding) => encoding is WeightEncoding.Int8 or WeightEncoding.Int4;
+
     public static int BytesPerElement(this WeightEncoding encoding) => encoding switch
     {
         WeightEncoding.F32 => 4,
