@@ -12,7 +12,7 @@ internal sealed class LatentCache : IDisposable
     private readonly DeviceArray<float>[] _layers;
     private readonly int _rowWidth;
 
-    public LatentCache(IBackend backend, in MlaShape shape, int layers, int tokens)
+    public LatentCache(IDeviceMemory memory, in MlaShape shape, int layers, int tokens)
     {
         Pool = new BlockPool(BlockPool.BlocksFor(tokens));
         _rowWidth = shape.CacheRow;
@@ -21,7 +21,7 @@ internal sealed class LatentCache : IDisposable
         {
             for (var i = 0; i < layers; i++)
             {
-                _layers[i] = backend.Allocate<float>((long)Pool.Blocks * BlockPool.BlockSize * _rowWidth);
+                _layers[i] = memory.Allocate<float>((long)Pool.Blocks * BlockPool.BlockSize * _rowWidth);
             }
         }
         catch
@@ -36,9 +36,8 @@ internal sealed class LatentCache : IDisposable
     /// <summary>All rows of a layer.</summary>
     public Activations Layer(int layer) => Activations.Dense(_layers[layer], _rowWidth);
 
-    /// <summary>Bytes a cache for so many tokens takes.</summary>
-    public static long ByteLength(in MlaShape shape, int layers, int tokens)
-        => checked((long)BlockPool.BlocksFor(tokens) * BlockPool.BlockSize * shape.CacheRow * layers * sizeof(float));
+    /// <summary>Bytes of all layers.</summary>
+    public long ByteLength => _layers.Sum(layer => layer.Length * sizeof(float));
 
     public void Dispose()
     {

@@ -19,9 +19,6 @@ internal sealed class Scheduler
     private readonly List<Request> _answering = [];
     private readonly Batch _batch;
 
-    /// <summary>The largest step: every running request decodes while the chunk of one prompt is computed.</summary>
-    public static int StepTokens(int maxRunning, int prefillChunk) => maxRunning + prefillChunk;
-
     public Scheduler(in StepLimits limits, BlockPool pool, int maxRunning, int prefillChunk)
     {
         _pool = pool;
