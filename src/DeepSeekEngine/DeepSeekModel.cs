@@ -61,6 +61,7 @@ public sealed class DeepSeekModel : IAsyncDisposable
     /// <param name="cancellationToken">Stops the request and frees what it held.</param>
     /// <exception cref="ArgumentException">There is no message, or the chat template does not allow for one of them.</exception>
     /// <exception cref="ContextLengthExceededException">The conversation does not fit the context.</exception>
+    /// <exception cref="QueueFullException">Too many requests are waiting already.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed before the answer was complete.</exception>
     public async Task<GenerationResult> GenerateAsync(
@@ -99,6 +100,7 @@ public sealed class DeepSeekModel : IAsyncDisposable
     /// <param name="cancellationToken">Stops the request and frees what it held.</param>
     /// <exception cref="ArgumentException">There is no message, or the chat template does not allow for one of them.</exception>
     /// <exception cref="ContextLengthExceededException">The conversation does not fit the context.</exception>
+    /// <exception cref="QueueFullException">Too many requests are waiting already.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled, while enumerating.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed before the answer was complete, while enumerating.</exception>
     public IAsyncEnumerable<GenerationChunk> StreamAsync(
@@ -134,7 +136,7 @@ public sealed class DeepSeekModel : IAsyncDisposable
     {
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(outer, enumeration);
         var request = _loaded.CreateRequest(prompt, options, cancellation.Token);
-        await _loaded.Engine.SubmitAsync(request, cancellation.Token).ConfigureAwait(false);
+        _loaded.Engine.Submit(request);
         try
         {
             await foreach (var chunk in request.Chunks.ReadAllAsync(cancellation.Token).ConfigureAwait(false))

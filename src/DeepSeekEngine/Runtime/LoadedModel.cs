@@ -13,7 +13,7 @@ internal sealed class LoadedModel : IAsyncDisposable
 {
     private const int DefaultContextLength = 8192;
 
-    /// <summary>Full-length requests the cache holds at once; memory is only touched as it is used, except on a GPU.</summary>
+    /// <summary>Full-length requests the cache holds by default; memory is only touched as it is used, except on a GPU.</summary>
     private const int FullContexts = 4;
 
     private const string ThinkTag = "<think>";
@@ -53,19 +53,20 @@ internal sealed class LoadedModel : IAsyncDisposable
             var backend = Own(BackendFactory.Create(options));
             var requests = options.MaxConcurrentRequests;
             var prefillChunk = Math.Min(options.PrefillChunk, contextLength);
+            var drafts = _config.MtpLayers > 0 && options.SpeculativeDecoding != false ? 1 : 0;
             var limits = new StepLimits(
-                Tokens: Scheduler.StepTokens(requests, prefillChunk),
+                Tokens: Scheduler.StepTokens(requests, prefillChunk, drafts),
                 Sequences: requests,
-                Outputs: requests,
+                Outputs: checked(requests * (1 + drafts)),
                 ContextLength: contextLength,
-                CacheTokens: checked(contextLength * Math.Min(requests, FullContexts)));
+                CacheTokens: Math.Max(contextLength, options.CacheTokens ?? checked(contextLength * Math.Min(requests, FullContexts))));
             CheckMemory(backend, limits);
 
             var weights = new WeightLoader(
                 backend, checkpoint, done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
             Transformer = Own(new Transformer(weights, _config, limits));
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
-            Engine = new Engine(Transformer, requests, prefillChunk, _tokenizer.VocabSize, logger);
+            Engine = new Engine(Transformer, options, prefillChunk, _tokenizer.VocabSize, logger);
             Info = new ModelInfo(
                 directory, $"{_config.Architecture switch { Architecture.DeepSeekV2 => "DeepseekV2", _ => "DeepseekV3" }}ForCausalLM",
                 backend.DeviceName, _config.Layers, Transformer.MtpModules, _config.VocabSize, contextLength, checkpoint.TotalBytes);
