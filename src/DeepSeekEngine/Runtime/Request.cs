@@ -20,6 +20,7 @@ internal sealed class Request
     private readonly int _maxThinkingTokens;
     private readonly Sampler _sampler;
     private readonly ResponseText _text;
+    private readonly LogProbabilities? _logProbabilities;
     private readonly int[] _endTokens;
     private readonly CancellationToken _cancellationToken;
     private readonly Channel<GenerationChunk> _chunks = Channel.CreateUnbounded<GenerationChunk>(
@@ -52,6 +53,7 @@ internal sealed class Request
         _sampler = plan.Sampler;
         _sampler.AddPrompt(plan.Prompt);
         _text = plan.Text;
+        _logProbabilities = plan.LogProbabilities;
         _endTokens = plan.EndTokens;
         _cancellationToken = cancellationToken;
     }
@@ -196,7 +198,13 @@ internal sealed class Request
     /// <returns>Whether it is the drafted token, so that the logits after that are its too.</returns>
     public bool Accept(Span<float> logits)
     {
+        _logProbabilities?.Observe(logits);
         var token = NextToken(logits);
+        if (_logProbabilities is not null)
+        {
+            _text.Append(_logProbabilities.Of(token));
+        }
+
         var drafted = OutputCount > 1 && TokenCount == _stepStart + 1;
         _draftedTokens += drafted ? 1 : 0;
         drafted &= token == _draft;
@@ -302,4 +310,7 @@ internal sealed record RequestPlan
     public required Sampler Sampler { get; init; }
 
     public required ResponseText Text { get; init; }
+
+    /// <summary>Null unless asked for.</summary>
+    public LogProbabilities? LogProbabilities { get; init; }
 }
