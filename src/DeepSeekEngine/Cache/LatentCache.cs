@@ -36,8 +36,9 @@ internal sealed class LatentCache : IDisposable
     /// <summary>All rows of a layer.</summary>
     public Activations Layer(int layer) => Activations.Dense(_layers[layer], _rowWidth);
 
-    /// <summary>Bytes of all layers.</summary>
-    public long ByteLength => _layers.Sum(layer => layer.Length * sizeof(float));
+    /// <summary>Bytes a cache for so many tokens takes.</summary>
+    public static long ByteLength(in MlaShape shape, int layers, int tokens)
+        => checked((long)BlockPool.BlocksFor(tokens) * BlockPool.BlockSize * shape.CacheRow * layers * sizeof(float));
 
     public void Dispose()
     {

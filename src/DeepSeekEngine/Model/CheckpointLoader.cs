@@ -12,9 +12,9 @@ namespace DeepSeekEngine.Model;
 /// </summary>
 /// <param name="loadedBytes">Told how many bytes of the checkpoint are loaded so far.</param>
 internal sealed unsafe class CheckpointLoader(
-    IBackend backend, Checkpoint checkpoint, QuantizationPolicy policy, int threads = 1, Action<long>? loadedBytes = null,
+    IBackend backend, IWeightSource source, QuantizationPolicy policy, int threads = 1, Action<long>? loadedBytes = null,
     CancellationToken cancellationToken = default)
-    : WeightLoader(backend, checkpoint, policy)
+    : WeightLoader(backend, source, policy)
 {
     private readonly ParallelQuantizer _quantizer = new(threads, cancellationToken);
     private long _bytes;
@@ -28,7 +28,7 @@ internal sealed unsafe class CheckpointLoader(
     protected override DeviceArray<float> LoadVector(string name, DeviceArray<float> vector)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        vector.Upload(Checkpoint.Vector(name, (int)vector.Length));
+        vector.Upload(Source.Vector(name, (int)vector.Length));
         Report(name);
         return vector;
     }
@@ -41,7 +41,7 @@ internal sealed unsafe class CheckpointLoader(
         for (var i = 0; i < names.Length; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            matrices[i] = Checkpoint.Matrix(names[i], rows, columns);
+            matrices[i] = Source.Matrix(names[i], rows, columns);
             if (matrices[i].Encoding != encoding)
             {
                 var source = matrices[i];
@@ -54,7 +54,7 @@ internal sealed unsafe class CheckpointLoader(
 
                 matrices[i] = matrices[i] with { Data = packed + (i * byteLength) };
                 Quantize(names[i], source, encoding, matrices[i].Data);
-                Checkpoint.Bytes(names[i]).Release();
+                Source.Release(names[i]);
             }
 
             Report(names[i]);
@@ -71,9 +71,9 @@ internal sealed unsafe class CheckpointLoader(
         }
         catch (NotFiniteNumberException exception)
         {
-            throw new ModelFormatException(Checkpoint.PathOf(name), exception.Message, name, exception);
+            throw new ModelFormatException(Source.PathOf(name), exception.Message, name, exception);
         }
     }
 
-    private void Report(string name) => loadedBytes?.Invoke(_bytes += Checkpoint.Bytes(name).Length + Checkpoint.ScaleBytes(name));
+    private void Report(string name) => loadedBytes?.Invoke(_bytes += Source.SizeOf(name));
 }

@@ -1,4 +1,5 @@
 using DeepSeekEngine.Backends;
+using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Weights;
 
@@ -21,13 +22,14 @@ internal sealed class MemoryMeter : WeightLoader
     {
         using var meter = new MemoryMeter(checkpoint, policy);
         var counted = (CountedMemory)meter.Memory;
-        var parts = new TransformerParts(meter, config, limits);
+        _ = new TransformerParts(meter, config, limits);
+        var cache = LatentCache.ByteLength(config.Attention, config.Layers + config.MtpLayers, limits.CacheTokens);
         return new MemoryEstimate
         {
             Weights = meter.MappedBytes + meter.QuantizedBytes + meter.VectorBytes,
             MappedWeights = meter.MappedBytes,
-            Cache = parts.Cache.ByteLength,
-            Workspaces = counted.Bytes - meter.VectorBytes - parts.Cache.ByteLength,
+            Cache = cache,
+            Workspaces = counted.Bytes - meter.VectorBytes - cache,
         };
     }
 

@@ -10,7 +10,7 @@ internal readonly record struct StepLimits(int Tokens, int Sequences, int Output
 {
     private const int DefaultContextLength = 8192;
 
-    /// <summary>Full-length requests the cache holds at once; memory is only touched as it is used, except on a GPU.</summary>
+    /// <summary>Full-length requests the cache holds by default; memory is only touched as it is used, except on a GPU.</summary>
     private const int FullContexts = 4;
 
     /// <summary>What the options ask for of a model.</summary>
@@ -26,12 +26,13 @@ internal readonly record struct StepLimits(int Tokens, int Sequences, int Output
 
         var context = options.ContextLength ?? Math.Min(config.MaxPositions, DefaultContextLength);
         var requests = options.MaxConcurrentRequests;
+        var tokensOfEach = config.MtpLayers > 0 && options.SpeculativeDecoding != false ? 2 : 1;
         return new StepLimits(
-            // The largest step: every running request decodes while the chunk of one prompt is computed.
-            Tokens: requests + Math.Min(options.PrefillChunk, context),
+            // The largest step: every running request decodes, and has a draft verified, while the chunk of one prompt is computed.
+            Tokens: checked((requests * tokensOfEach) + Math.Min(options.PrefillChunk, context)),
             Sequences: requests,
-            Outputs: requests,
+            Outputs: checked(requests * tokensOfEach),
             ContextLength: context,
-            CacheTokens: checked(context * Math.Min(requests, FullContexts)));
+            CacheTokens: Math.Max(context, options.CacheTokens ?? checked(context * Math.Min(requests, FullContexts))));
     }
 }

@@ -8,7 +8,7 @@ namespace DeepSeekEngine.Model;
 /// Hands a model its tensors, after checking that the checkpoint has them in the shape asked for, and counts what they take. Owns what
 /// it handed out. What is handed out is real with <see cref="CheckpointLoader"/>, and nothing but counted with <see cref="MemoryMeter"/>.
 /// </summary>
-internal abstract class WeightLoader(IDeviceMemory memory, Checkpoint checkpoint, QuantizationPolicy policy) : IDisposable
+internal abstract class WeightLoader(IDeviceMemory memory, IWeightSource source, QuantizationPolicy policy) : IDisposable
 {
     private readonly List<IDisposable> _loaded = [];
 
@@ -24,9 +24,9 @@ internal abstract class WeightLoader(IDeviceMemory memory, Checkpoint checkpoint
     /// <summary>Bytes of vectors, which are float32 in memory.</summary>
     public long VectorBytes { get; private set; }
 
-    protected Checkpoint Checkpoint => checkpoint;
+    protected IWeightSource Source => source;
 
-    public bool Contains(string name) => checkpoint.Contains(name);
+    public bool Contains(string name) => source.Contains(name);
 
     /// <summary>A matrix [rows, columns] (out, in) in the encoding the policy says.</summary>
     /// <exception cref="ModelFormatException">It is missing or of another shape or type.</exception>
@@ -36,7 +36,7 @@ internal abstract class WeightLoader(IDeviceMemory memory, Checkpoint checkpoint
     /// <exception cref="ModelFormatException">It is missing or of another shape or type.</exception>
     public DeviceArray<float> Vector(string name, int length)
     {
-        checkpoint.CheckVector(name, length);
+        source.CheckVector(name, length);
         VectorBytes += (long)length * sizeof(float);
         return LoadVector(name, Own(memory.Allocate<float>(length)));
     }
@@ -55,7 +55,7 @@ internal abstract class WeightLoader(IDeviceMemory memory, Checkpoint checkpoint
             if (own != encoding)
             {
                 throw new ModelFormatException(
-                    checkpoint.PathOf(names[e]),
+                    source.PathOf(names[e]),
                     $"is stored as {own} while expert 0 of the layer is {encoding}; all experts of a layer must be alike.",
                     names[e]);
             }
@@ -92,11 +92,11 @@ internal abstract class WeightLoader(IDeviceMemory memory, Checkpoint checkpoint
 
     private WeightEncoding Count(string name, int rows, int columns)
     {
-        var stored = checkpoint.EncodingOf(name, rows, columns);
+        var stored = source.EncodingOf(name, rows, columns);
         var encoding = policy.EncodingOf(name, stored);
         if (encoding == stored)
         {
-            MappedBytes += checkpoint.Bytes(name).Length + checkpoint.ScaleBytes(name);
+            MappedBytes += source.SizeOf(name);
         }
         else
         {

@@ -62,7 +62,7 @@ internal sealed class LoadedModel : IAsyncDisposable
             Transformer = Own(new Transformer(backend, weights, _config, limits));
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
             Engine = new Engine(
-                Transformer, limits.Sequences, Math.Min(options.PrefillChunk, limits.ContextLength), _tokenizer.VocabSize, logger);
+                Transformer, options, Math.Min(options.PrefillChunk, limits.ContextLength), _tokenizer.VocabSize, logger);
             Info = new ModelInfo(
                 directory, $"{_config.Architecture switch { Architecture.DeepSeekV2 => "DeepseekV2", _ => "DeepseekV3" }}ForCausalLM",
                 backend.DeviceName, _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes);
@@ -82,6 +82,8 @@ internal sealed class LoadedModel : IAsyncDisposable
     }
 
     public ModelInfo Info { get; }
+
+    public DeepSeekTokenizer Tokenizer => _tokenizer;
 
     public Engine Engine { get; }
 
@@ -107,6 +109,12 @@ internal sealed class LoadedModel : IAsyncDisposable
     {
         var text = _template.Render(messages, addGenerationPrompt: true);
         var opensReasoning = text.Text.AsSpan().TrimEnd('\n').EndsWith(ThinkTag, StringComparison.Ordinal);
+        if (options.ForceThinking && !opensReasoning)
+        {
+            text += PromptText.Trusted($"{ThinkTag}\n");
+            opensReasoning = true;
+        }
+
         if (options.MaxThinkingTokens == 0 && _tokenizer.FindToken(ThinkTag) is not null)
         {
             // An empty thought tells the model that it has thought already.
@@ -117,6 +125,23 @@ internal sealed class LoadedModel : IAsyncDisposable
         var tokens = new List<int>();
         _tokenizer.Encode(text, tokens);
         return new Prompt([.. tokens], opensReasoning);
+    }
+
+    /// <summary>A prompt as it is.</summary>
+    /// <exception cref="ArgumentException">The model has no such token.</exception>
+    public Prompt Encode(RawPrompt prompt)
+    {
+        var tokens = prompt.TokenValues ?? _tokenizer.Encode(prompt.TextValue!, parseAddedTokens: true);
+        foreach (var token in tokens)
+        {
+            if ((uint)token >= (uint)_tokenizer.VocabSize)
+            {
+                throw new ArgumentException($"{token} is no token: the model's are 0 to {_tokenizer.VocabSize - 1}.", nameof(prompt));
+            }
+        }
+
+        var text = prompt.TextValue ?? _tokenizer.Decode(tokens.AsSpan(Math.Max(0, tokens.Length - 8)), skipSpecial: false);
+        return new Prompt(tokens, text.AsSpan().TrimEnd('\n').EndsWith(ThinkTag, StringComparison.Ordinal));
     }
 
     public Request CreateRequest(Prompt prompt, GenerationOptions options, CancellationToken cancellationToken)
@@ -135,6 +160,7 @@ internal sealed class LoadedModel : IAsyncDisposable
                 Sampler = new Sampler(sampling, Math.Min(_config.VocabSize, _tokenizer.VocabSize)),
                 Text = new ResponseText(
                     _tokenizer, new ThinkSplitter(prompt.OpensReasoning), new StopSequences(options.StopSequences ?? [])),
+                LogProbabilities = options.TopLogProbabilities is { } top ? new LogProbabilities(top, _tokenizer) : null,
             },
             cancellationToken);
     }

@@ -9,7 +9,7 @@ namespace DeepSeekEngine.Weights;
 /// Matrices are views into the mapping and vectors are copies; views die with this object.
 /// Everything but Dispose may be called by many threads.
 /// </summary>
-internal sealed unsafe class Checkpoint : IDisposable
+internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
 {
     private const string SingleFileName = "model.safetensors";
     private const string ScaleSuffix = "_scale_inv";
@@ -145,9 +145,13 @@ internal sealed unsafe class Checkpoint : IDisposable
         return encoding;
     }
 
-    /// <summary>Bytes of the scales beside the matrix of that name; 0 where it has none.</summary>
-    public long ScaleBytes(string name)
-        => _tensors.TryGetValue(ScalesOf(name), out (SafetensorsFile File, TensorEntry Entry) scales) ? scales.Entry.ByteLength : 0;
+    /// <summary>Bytes the tensor takes in its file, with its scales where it has some.</summary>
+    public long SizeOf(string name)
+        => Find(name).Entry.ByteLength
+            + (_tensors.TryGetValue(ScalesOf(name), out (SafetensorsFile File, TensorEntry Entry) scales) ? scales.Entry.ByteLength : 0);
+
+    /// <summary>Takes the tensor's pages out of this process's memory.</summary>
+    public void Release(string name) => Bytes(name).Release();
 
     /// <summary>The matrix [rows, columns] of that name, with its scales where it is FP8. Valid until this is disposed.</summary>
     /// <exception cref="ModelFormatException">The tensor is missing, or its shape, type or scales are not as config.json says.</exception>

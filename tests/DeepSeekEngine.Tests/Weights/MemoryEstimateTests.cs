@@ -71,7 +71,6 @@ public sealed class MemoryEstimateTests
         await using var model = await DeepSeekModel.LoadAsync(directory, options);
         var taken = NativeBuffer.OutstandingBytes - before + Mapped(directory, format);
         Assert.That(estimate.Total, Is.EqualTo(taken).Within(5).Percent);
-        Assert.That(estimate.Cache, Is.EqualTo(model.Loaded.Transformer.Cache.ByteLength));
     }
 
     /// <summary>Bytes of all matrices that stay in their files.</summary>
