@@ -20,41 +20,22 @@ internal sealed class LogitDivergence
     {
         _directory = directory;
         _texts = texts;
-        _expected = LogProbabilities(QuantizationPolicy.For(WeightFormat.AsStored));
-    }
-
-    public Divergence Of(QuantizationPolicy policy)
-    {
-        var found = LogProbabilities(policy);
-        double sum = 0, max = 0;
-        for (var i = 0; i < found.Count; i++)
-        {
-            double divergence = 0;
-            for (var token = 0; token < found[i].Length; token++)
-            {
-                divergence += Math.Exp(_expected[i][token]) * (_expected[i][token] - (double)found[i][token]);
-            }
-
-            sum += divergence;
-            max = Math.Max(max, divergence);
-        }
-
-        return new Divergence(sum / found.Count, max, found.Count);
+        _expected = LogProbabilities(directory, QuantizationPolicy.For(WeightFormat.AsStored), texts);
     }
 
     /// <summary>The logarithms of the probabilities at each position of each text.</summary>
-    private List<float[]> LogProbabilities(QuantizationPolicy policy)
+    public static List<float[]> LogProbabilities(string directory, QuantizationPolicy policy, IReadOnlyList<int[]> texts)
     {
-        var config = ModelConfigReader.Read(_directory);
-        var longest = _texts.Max(text => text.Length);
+        var config = ModelConfigReader.Read(directory);
+        var longest = texts.Max(text => text.Length);
         using var backend = new SimdBackend();
-        using var checkpoint = Checkpoint.Open(_directory, config.Fp8);
+        using var checkpoint = Checkpoint.Open(directory, config.Fp8);
         using var transformer = new Transformer(
             backend, new CheckpointLoader(backend, checkpoint, policy, Environment.ProcessorCount), config,
             new StepLimits(longest, 1, longest, longest, longest));
         var batch = new Batch(longest, 1, longest);
         var all = new List<float[]>();
-        foreach (var text in _texts)
+        foreach (var text in texts)
         {
             using var table = new BlockTable(transformer.Cache.Pool, longest);
             table.Reserve(text.Length);
@@ -70,6 +51,25 @@ internal sealed class LogitDivergence
         }
 
         return all;
+    }
+
+    public Divergence Of(QuantizationPolicy policy)
+    {
+        var found = LogProbabilities(_directory, policy, _texts);
+        double sum = 0, max = 0;
+        for (var i = 0; i < found.Count; i++)
+        {
+            double divergence = 0;
+            for (var token = 0; token < found[i].Length; token++)
+            {
+                divergence += Math.Exp(_expected[i][token]) * (_expected[i][token] - (double)found[i][token]);
+            }
+
+            sum += divergence;
+            max = Math.Max(max, divergence);
+        }
+
+        return new Divergence(sum / found.Count, max, found.Count);
     }
 
     private static float[] LogSoftmax(float[] logits)
