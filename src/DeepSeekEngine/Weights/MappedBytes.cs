@@ -5,7 +5,6 @@ namespace DeepSeekEngine.Weights;
 /// <summary>Bytes of a mapped file, and what the system may be told of their use. Hints are never needed, so their failure is ignored.</summary>
 internal readonly unsafe partial struct MappedBytes(byte* data, long length)
 {
-    private const int WillNeed = 3;
     private const int DontNeed = 4;
 
     private static readonly bool Advisable = OperatingSystem.IsLinux() || OperatingSystem.IsMacOS();
@@ -14,13 +13,8 @@ internal readonly unsafe partial struct MappedBytes(byte* data, long length)
 
     public long Length => length;
 
-    /// <summary>They are read soon: begins to read them from the disk.</summary>
-    public void Prefetch() => Advise(WillNeed);
-
     /// <summary>They are not read again soon: takes them out of this process's memory. Reading them later is slow, not wrong.</summary>
-    public void Release() => Advise(DontNeed);
-
-    private void Advise(int advice)
+    public void Release()
     {
         if (!Advisable || length == 0)
         {
@@ -32,7 +26,7 @@ internal readonly unsafe partial struct MappedBytes(byte* data, long length)
         nint begin = (nint)data & -page;
         try
         {
-            _ = AdviseMemory(begin, (nuint)((nint)data + (nint)length - begin), advice);
+            _ = AdviseMemory(begin, (nuint)((nint)data + (nint)length - begin), DontNeed);
         }
         catch (Exception exception) when (exception is DllNotFoundException or EntryPointNotFoundException)
         {

@@ -7,7 +7,7 @@ namespace DeepSeekEngine.Weights;
 /// reads are theirs; the head is, but never below eight bits, since its errors go into the logits with nothing after them to even
 /// them out. As stored stay:
 /// the embedding, of which a token reads one row;
-/// the router, where a small error chooses another expert;
+/// the router, which is small, and on which the choice of experts hangs;
 /// kv_b_proj, whose absorbed form reads columns where a packed matrix has rows;
 /// eh_proj, which adds up two streams of different size;
 /// and all vectors.
