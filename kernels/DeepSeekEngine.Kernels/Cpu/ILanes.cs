@@ -30,6 +30,9 @@ internal unsafe interface ILanes<TSelf>
     /// </summary>
     static abstract void LoadF8E4M3(byte* source, out TSelf a, out TSelf b, out TSelf c, out TSelf d);
 
+    /// <summary>Signed bytes.</summary>
+    static abstract TSelf LoadI8(sbyte* source);
+
     static abstract TSelf operator +(TSelf left, TSelf right);
 
     static abstract TSelf operator *(TSelf left, TSelf right);

@@ -57,6 +57,9 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadI8(sbyte* source) => new(Vector128.ConvertToSingle(Widen(source)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 operator +(Lanes128 left, Lanes128 right) => new(left.value + right.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -102,6 +105,12 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     private static Vector128<byte> LookUpSmall(Vector128<byte> table, Vector128<byte> index) => Ssse3.IsSupported
         ? Ssse3.Shuffle(table, index + Vector128.Create(ElementBits.F8SmallIndex))
         : Vector128.Shuffle(table, index);
+
+    /// <summary>Sign-extends 4 bytes; one instruction on x86, two elsewhere.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Widen(sbyte* source) => Sse41.IsSupported
+        ? Sse41.ConvertToVector128Int32(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<int>(source)).AsSByte())
+        : Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<int>(source)).AsSByte()));
 
     /// <summary>Sign-extends 4 half-words; one instruction on x86.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -70,6 +70,9 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadI8(sbyte* source) => new(Vector256.ConvertToSingle(Widen(source)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 operator +(Lanes256 left, Lanes256 right) => new(left.value + right.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -107,6 +110,16 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes256 Join(Lanes128 lower, Lanes128 upper) => new(Vector256.Create(lower.Value, upper.Value));
+
+    /// <summary>Sign-extends 8 bytes; one instruction on x86, two elsewhere.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Widen(sbyte* source)
+    {
+        var bytes = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<long>(source)).AsSByte();
+        return Avx2.IsSupported
+            ? Avx2.ConvertToVector256Int32(bytes)
+            : Vector256.WidenLower(Vector128.WidenLower(bytes).ToVector256Unsafe());
+    }
 
     /// <summary>Sign-extends 8 half-words; one instruction on x86.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

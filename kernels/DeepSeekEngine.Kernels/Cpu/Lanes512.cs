@@ -69,6 +69,9 @@ internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadI8(sbyte* source) => new(Vector512.ConvertToSingle(Widen(source)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 operator +(Lanes512 left, Lanes512 right) => new(left.value + right.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -96,6 +99,16 @@ internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes512 Join(Lanes256 lower, Lanes256 upper) => new(Vector512.Create(lower.Value, upper.Value));
+
+    /// <summary>Sign-extends 16 bytes; one instruction on x86, two elsewhere.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Widen(sbyte* source)
+    {
+        var bytes = Vector128.Load(source);
+        return Avx512F.IsSupported
+            ? Avx512F.ConvertToVector512Int32(bytes)
+            : Vector512.WidenLower(Vector256.WidenLower(bytes.ToVector256Unsafe()).ToVector512Unsafe());
+    }
 
     /// <summary>Sign-extends 16 half-words; one instruction on x86.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,23 +4,23 @@ using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine.Model;
 
-/// <summary>Brings a checkpoint's tensors to a backend, counting bytes and listening for cancellation. Owns what it loaded.</summary>
+/// <summary>Brings a model's tensors to a backend, counting bytes and listening for cancellation. Owns what it loaded.</summary>
 internal sealed class WeightLoader(
-    IBackend backend, Checkpoint checkpoint, Action<long>? loadedBytes = null, CancellationToken cancellationToken = default) : IDisposable
+    IBackend backend, IWeightSource source, Action<long>? loadedBytes = null, CancellationToken cancellationToken = default) : IDisposable
 {
     private readonly List<IDisposable> _loaded = [];
     private long _bytes;
 
     public IBackend Backend => backend;
 
-    public bool Contains(string name) => checkpoint.Contains(name);
+    public bool Contains(string name) => source.Contains(name);
 
     /// <summary>A matrix [rows, columns] (out, in) in its stored encoding.</summary>
     /// <exception cref="ModelFormatException">It is missing or of another shape or type.</exception>
     public Matrix Matrix(string name, int rows, int columns)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var matrix = checkpoint.Matrix(name, rows, columns);
+        var matrix = source.Matrix(name, rows, columns);
         var loaded = Own(backend.LoadMatrix(matrix));
         Report(matrix.ByteLength);
         return loaded;
@@ -32,7 +32,7 @@ internal sealed class WeightLoader(
     {
         cancellationToken.ThrowIfCancellationRequested();
         var loaded = Own(backend.Allocate<float>(length));
-        loaded.Upload(checkpoint.Vector(name, length));
+        loaded.Upload(source.Vector(name, length));
         Report(length * sizeof(float));
         return loaded;
     }
@@ -47,12 +47,12 @@ internal sealed class WeightLoader(
         for (var e = 0; e < experts; e++)
         {
             var name = $"{prefix}{e}.{projection}.weight";
-            matrices[e] = checkpoint.Matrix(name, rows, columns);
+            matrices[e] = source.Matrix(name, rows, columns);
             bytes += matrices[e].ByteLength;
             if (matrices[e].Encoding != matrices[0].Encoding)
             {
                 throw new ModelFormatException(
-                    checkpoint.PathOf(name),
+                    source.PathOf(name),
                     $"is stored as {matrices[e].Encoding} while expert 0 of the layer is {matrices[0].Encoding}; "
                     + "all experts of a layer must be alike.",
                     name);

@@ -9,7 +9,7 @@ namespace DeepSeekEngine.Weights;
 /// Matrices are views into the mapping and vectors are copies; views die with this object.
 /// Everything but Dispose may be called by many threads.
 /// </summary>
-internal sealed unsafe class Checkpoint : IDisposable
+internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
 {
     private const string SingleFileName = "model.safetensors";
     private const string ScaleSuffix = "_scale_inv";
