@@ -3,12 +3,14 @@ using DeepSeekEngine.Benchmarks;
 using DeepSeekEngine.Benchmarks.Compare;
 using DeepSeekEngine.Benchmarks.Limits;
 using DeepSeekEngine.Benchmarks.Models;
+using DeepSeekEngine.Benchmarks.Operations;
 
 // What is measured against the machine's limits or against another engine has commands of its own, which interleave the two: a
 // machine's memory and clock change between one benchmark of BenchmarkDotNet and the next. All else is BenchmarkDotNet's.
 Action<Options>? command = args.FirstOrDefault() switch
 {
     "limits" => LimitsCommand.Run,
+    "ops" => OperationsCommand.Run,
     "model" => ModelCommand.Run,
     "compare" => CompareCommand.Run,
     "gguf" => GgufCommand.Run,
