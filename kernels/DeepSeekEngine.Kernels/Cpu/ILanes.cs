@@ -25,6 +25,9 @@ internal unsafe interface ILanes<TSelf>
     /// <summary>E4M3 divided by 2^120, NaN for 0x7F and 0xFF: exact, because an E4M3 subnormal becomes a binary32 subnormal.</summary>
     static abstract TSelf LoadF8E4M3(byte* source);
 
+    /// <summary>Signed bytes.</summary>
+    static abstract TSelf LoadI8(sbyte* source);
+
     static abstract TSelf operator +(TSelf left, TSelf right);
 
     static abstract TSelf operator *(TSelf left, TSelf right);

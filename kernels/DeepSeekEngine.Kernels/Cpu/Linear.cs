@@ -19,6 +19,9 @@ internal readonly unsafe struct LinearJob : IParallelJob
 
     public required WorkerScratch Scratch { get; init; }
 
+    /// <summary>Packed matrices only: row t * Parts + p is part p of token t, p * XStep .. of X.</summary>
+    public PackedProducts Packed { get; init; }
+
     public bool Accumulate { get; init; }
 
     public required int Parts { get; init; }
@@ -60,8 +63,8 @@ internal readonly unsafe struct LinearJob : IParallelJob
             }
 
             MatrixRows.Multiply<TLanes>(
-                Matrix, FirstRow + part * RowStep + row, Math.Min(MatrixRows.Block, RowsPerPart - row), x, y, tokens, Accumulate,
-                (float*)Scratch[worker]);
+                Matrix, FirstRow + part * RowStep + row, Math.Min(MatrixRows.Block, RowsPerPart - row),
+                x, Packed, token, part, y, tokens, Accumulate, (float*)Scratch[worker]);
         }
     }
 }

@@ -25,8 +25,11 @@ internal static unsafe class MatrixRows
     private const float MaxFoldedScale = 128;
 
     /// <summary>y[j][i] = (accumulate ? y[j][i] : 0) + W[row + i] . x[j], i &lt; rows, j &lt; count.</summary>
+    /// <param name="packed">For a packed matrix, what x[j] is quantised to: row (first + j) * Step + part.</param>
+    /// <param name="scratch"><see cref="ScratchLength"/> floats.</param>
     public static void Multiply<TLanes>(
-        in WeightMatrix matrix, int row, int rows, float** x, float** y, int count, bool accumulate, float* scratch)
+        in WeightMatrix matrix, int row, int rows, float** x, in PackedProducts packed, int first, int part,
+        float** y, int count, bool accumulate, float* scratch)
         where TLanes : unmanaged, ILanes<TLanes>
     {
         switch (matrix.Encoding)
@@ -39,6 +42,9 @@ internal static unsafe class MatrixRows
                 break;
             case WeightEncoding.BF16:
                 Multiply<TLanes, BF16Decoder>(matrix, row, rows, x, y, count, accumulate, scratch);
+                break;
+            case WeightEncoding.Int8 or WeightEncoding.Int4:
+                packed.Multiply(matrix, row, rows, first, part, y, count, accumulate, scratch);
                 break;
             default:
                 Multiply<TLanes, F8E4M3Decoder>(matrix, row, rows, x, y, count, accumulate, scratch);
@@ -62,6 +68,9 @@ internal static unsafe class MatrixRows
                     break;
                 case WeightEncoding.BF16:
                     DecodeRow<TLanes, BF16Decoder>(matrix, row + i, column, columns, destination);
+                    break;
+                case WeightEncoding.Int8 or WeightEncoding.Int4:
+                    PackedDecoder.DecodeRow<TLanes>(matrix, row + i, column, columns, destination);
                     break;
                 default:
                     DecodeRow<TLanes, F8E4M3Decoder>(matrix, row + i, column, columns, destination);
