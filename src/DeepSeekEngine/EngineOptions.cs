@@ -35,6 +35,26 @@ public sealed record EngineOptions
     public int MaxConcurrentRequests { get; init => field = OptionRange.Check(value, 1, 1024); } = 16;
 
     /// <summary>
+    /// Requests that may wait for their turn, from 1 on; one more fails at once with <see cref="QueueFullException"/>. Default: 1024.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int MaxQueuedRequests { get; init => field = OptionRange.Check(value, 1, int.MaxValue); } = 1024;
+
+    /// <summary>
+    /// Tokens the cache holds for all requests together, those it remembers for later ones included; raised to one full context where it
+    /// is less. Where running requests outgrow it, the latest is put back and computed again. Null (default): four full contexts, or
+    /// <see cref="MaxConcurrentRequests"/> if that is fewer.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int? CacheTokens { get; init => field = OptionRange.Check(value, 1, int.MaxValue); }
+
+    /// <summary>
+    /// Whether the checkpoint's multi-token-prediction module guesses tokens ahead, which are verified together. The tokens are the same
+    /// with it and without. Null (default): where it proves faster.
+    /// </summary>
+    public bool? SpeculativeDecoding { get; init; }
+
+    /// <summary>
     /// Prompt tokens computed in one step, 1 to 65536: more is faster for long prompts, takes more memory and lets other requests wait
     /// longer for their next token. Default: 512.
     /// </summary>

@@ -14,4 +14,20 @@ internal static class BackendFactory
         Device.Auto when IlgpuDevices.Cuda.Count > options.DeviceIndex => IlgpuBackend.CreateCuda(options.DeviceIndex),
         _ => new SimdBackend(options.Threads ?? 0),
     };
+
+    /// <param name="includeOpenCl">Whether to load OpenCL's drivers.</param>
+    public static IReadOnlyList<DeviceInfo> Devices(bool includeOpenCl)
+    {
+        List<DeviceInfo> devices =
+        [
+            new(Device.Cpu, 0, SimdBackend.ProcessorName, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
+            .. IlgpuDevices.Cuda.Select((device, i) => new DeviceInfo(Device.Cuda, i, device.Name, device.MemorySize)),
+        ];
+        if (includeOpenCl)
+        {
+            devices.AddRange(IlgpuDevices.OpenCl.Select((device, i) => new DeviceInfo(Device.OpenCL, i, device.Name, device.MemorySize)));
+        }
+
+        return devices;
+    }
 }

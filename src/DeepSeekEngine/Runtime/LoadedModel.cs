@@ -13,7 +13,7 @@ internal sealed class LoadedModel : IAsyncDisposable
 {
     private const int DefaultContextLength = 8192;
 
-    /// <summary>Full-length requests the cache holds at once; memory is only touched as it is used, except on a GPU.</summary>
+    /// <summary>Full-length requests the cache holds by default; memory is only touched as it is used, except on a GPU.</summary>
     private const int FullContexts = 4;
 
     private const string ThinkTag = "<think>";
@@ -53,19 +53,20 @@ internal sealed class LoadedModel : IAsyncDisposable
             var backend = Own(BackendFactory.Create(options));
             var requests = options.MaxConcurrentRequests;
             var prefillChunk = Math.Min(options.PrefillChunk, contextLength);
+            var drafts = _config.MtpLayers > 0 && options.SpeculativeDecoding != false ? 1 : 0;
             var limits = new StepLimits(
-                Tokens: Scheduler.StepTokens(requests, prefillChunk),
+                Tokens: Scheduler.StepTokens(requests, prefillChunk, drafts),
                 Sequences: requests,
-                Outputs: requests,
+                Outputs: checked(requests * (1 + drafts)),
                 ContextLength: contextLength,
-                CacheTokens: checked(contextLength * Math.Min(requests, FullContexts)));
+                CacheTokens: Math.Max(contextLength, options.CacheTokens ?? checked(contextLength * Math.Min(requests, FullContexts))));
             CheckMemory(backend, limits);
 
             var weights = new WeightLoader(
                 backend, checkpoint, done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
             Transformer = Own(new Transformer(weights, _config, limits));
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
-            Engine = new Engine(Transformer, requests, prefillChunk, _tokenizer.VocabSize, logger);
+            Engine = new Engine(Transformer, options, prefillChunk, _tokenizer.VocabSize, logger);
             Info = new ModelInfo(
                 directory, $"{_config.Architecture switch { Architecture.DeepSeekV2 => "DeepseekV2", _ => "DeepseekV3" }}ForCausalLM",
                 backend.DeviceName, _config.Layers, Transformer.MtpModules, _config.VocabSize, contextLength, checkpoint.TotalBytes);
@@ -85,6 +86,8 @@ internal sealed class LoadedModel : IAsyncDisposable
     }
 
     public ModelInfo Info { get; }
+
+    public DeepSeekTokenizer Tokenizer => _tokenizer;
 
     public Engine Engine { get; }
 
@@ -110,6 +113,12 @@ internal sealed class LoadedModel : IAsyncDisposable
     {
         var text = _template.Render(messages, addGenerationPrompt: true);
         var opensReasoning = text.Text.AsSpan().TrimEnd('\n').EndsWith(ThinkTag, StringComparison.Ordinal);
+        if (options.ForceThinking && !opensReasoning)
+        {
+            text += PromptText.Trusted($"{ThinkTag}\n");
+            opensReasoning = true;
+        }
+
         if (options.MaxThinkingTokens == 0 && _tokenizer.FindToken(ThinkTag) is not null)
         {
             // An empty thought tells the model that it has thought already.
@@ -120,6 +129,23 @@ internal sealed class LoadedModel : IAsyncDisposable
         var tokens = new List<int>();
         _tokenizer.Encode(text, tokens);
         return new Prompt([.. tokens], opensReasoning);
+    }
+
+    /// <summary>A prompt as it is.</summary>
+    /// <exception cref="ArgumentException">The model has no such token.</exception>
+    public Prompt Encode(RawPrompt prompt)
+    {
+        var tokens = prompt.TokenValues ?? _tokenizer.Encode(prompt.TextValue!, parseAddedTokens: true);
+        foreach (var token in tokens)
+        {
+            if ((uint)token >= (uint)_tokenizer.VocabSize)
+            {
+                throw new ArgumentException($"{token} is no token: the model's are 0 to {_tokenizer.VocabSize - 1}.", nameof(prompt));
+            }
+        }
+
+        var text = prompt.TextValue ?? _tokenizer.Decode(tokens.AsSpan(Math.Max(0, tokens.Length - 8)), skipSpecial: false);
+        return new Prompt(tokens, text.AsSpan().TrimEnd('\n').EndsWith(ThinkTag, StringComparison.Ordinal));
     }
 
     public Request CreateRequest(Prompt prompt, GenerationOptions options, CancellationToken cancellationToken)
@@ -138,6 +164,7 @@ internal sealed class LoadedModel : IAsyncDisposable
                 Sampler = new Sampler(sampling, Math.Min(_config.VocabSize, _tokenizer.VocabSize)),
                 Text = new ResponseText(
                     _tokenizer, new ThinkSplitter(prompt.OpensReasoning), new StopSequences(options.StopSequences ?? [])),
+                LogProbabilities = options.TopLogProbabilities is { } top ? new LogProbabilities(top, _tokenizer) : null,
             },
             cancellationToken);
     }

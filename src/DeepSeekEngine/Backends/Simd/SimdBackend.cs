@@ -31,6 +31,9 @@ internal sealed unsafe partial class SimdBackend : IBackend
         DeviceName = $"CPU ({pool.Workers} {(pool.Workers == 1 ? "thread" : "threads")}, {(int)(width ?? LaneWidths.Native)}-bit SIMD)";
     }
 
+    /// <summary>The processor without regard to how it is used.</summary>
+    public static string ProcessorName => $"CPU ({Environment.ProcessorCount} processors, {(int)LaneWidths.Native}-bit SIMD)";
+
     public string DeviceName { get; }
 
     public DeviceArray<T> Allocate<T>(long length)
