@@ -3,6 +3,7 @@ using DeepSeekEngine.Benchmarks;
 using DeepSeekEngine.Benchmarks.Compare;
 using DeepSeekEngine.Benchmarks.Limits;
 using DeepSeekEngine.Benchmarks.Models;
+using DeepSeekEngine.Benchmarks.Operations;
 using DeepSeekEngine.Benchmarks.Quality;
 
 // What is measured against the machine's limits or against another engine has commands of its own, which interleave the two: a
@@ -10,6 +11,7 @@ using DeepSeekEngine.Benchmarks.Quality;
 Action<Options>? command = args.FirstOrDefault() switch
 {
     "limits" => LimitsCommand.Run,
+    "ops" => OperationsCommand.Run,
     "model" => ModelCommand.Run,
     "compare" => CompareCommand.Run,
     "gguf" => GgufCommand.Run,

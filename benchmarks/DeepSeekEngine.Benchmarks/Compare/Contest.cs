@@ -11,8 +11,8 @@ internal readonly record struct Sample(double Prefill, double Decode, double Pro
 /// <summary>Two engines with the same model. Both stay loaded where memory holds both; else each is loaded for its turn.</summary>
 internal sealed class Contest : IDisposable
 {
-    /// <summary>Until an engine's threads no longer look for work.</summary>
-    private const int IdleMilliseconds = 50;
+    /// <summary>Until an engine's threads no longer look for work: llama.cpp's do so for some 100 ms.</summary>
+    private const int IdleMilliseconds = 300;
 
     private readonly string[] _ourOptions;
     private readonly string[] _theirOptions;

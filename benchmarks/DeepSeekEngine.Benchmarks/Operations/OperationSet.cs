@@ -1,0 +1,222 @@
+using DeepSeekEngine.Backends;
+using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Benchmarks.Synthetic;
+using DeepSeekEngine.Cache;
+using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Model;
+
+namespace DeepSeekEngine.Benchmarks.Operations;
+
+/// <summary>Operations with the memory they work on.</summary>
+internal sealed class OperationSet : IDisposable
+{
+    /// <summary>Weights far beyond the caches.</summary>
+    private const long WeightBytes = 512L << 20;
+
+    private readonly ModelConfig _config = Shapes.Of("v2-lite");
+    private readonly SimdBackend _backend;
+    private readonly Arena _arena = new();
+    private readonly SyntheticMatrices _matrices;
+    private readonly List<IDisposable> _owned = [];
+    private readonly List<Operation> _operations = [];
+
+    private OperationSet(int threads)
+    {
+        _backend = new SimdBackend(threads);
+        _matrices = new SyntheticMatrices(_arena);
+    }
+
+    public IReadOnlyList<Operation> Operations => _operations;
+
+    /// <exception cref="ArgumentException">There is no such kind.</exception>
+    public static OperationSet Of(string kind, WeightEncoding format, int[] tokens, int[] contexts, int threads)
+    {
+        var set = new OperationSet(threads);
+        switch (kind)
+        {
+            case "linear":
+                set.AddLinear(format, tokens);
+                break;
+            case "experts":
+                set.AddExperts(format, tokens);
+                break;
+            case "attention":
+                set.AddLatentAttention(contexts);
+                break;
+            case "expanded":
+                set.AddExpandedAttention(tokens);
+                break;
+            case "elements":
+                set.AddElements(tokens);
+                break;
+            default:
+                throw new ArgumentException($"There is no operation '{kind}'.", nameof(kind));
+        }
+
+        return set;
+    }
+
+    public void Dispose()
+    {
+        _owned.ForEach(owned => owned.Dispose());
+        _backend.Dispose();
+        _arena.Dispose();
+    }
+
+    private void AddLinear(WeightEncoding format, int[] tokens)
+    {
+        var (rows, columns) = (_config.MoeIntermediateSize, _config.HiddenSize);
+        var first = _matrices.Create(format, rows, columns);
+        var bytes = first.ByteLength;
+        Matrix[] weights = [Own(_backend.LoadMatrix(first)),
+            .. Enumerable.Range(1, (int)(WeightBytes / bytes)).Select(_ => Own(_backend.LoadMatrix(_matrices.Create(format, rows, columns))))];
+        var (x, y) = (Random(tokens.Max(), columns), Random(tokens.Max(), rows));
+        foreach (var count in tokens)
+        {
+            var next = 0;
+            _operations.Add(new Operation(
+                $"Linear {rows} x {columns}", $"{format}", count, bytes, 2.0 * rows * columns * count, format.IsPacked(),
+                () => _backend.Linear(x, weights[next++ % weights.Length], y, count)));
+        }
+    }
+
+    private void AddExperts(WeightEncoding format, int[] tokens)
+    {
+        var (hidden, intermediate, router) = (_config.HiddenSize, _config.MoeIntermediateSize, _config.Router!.Value);
+        var (gate, up, down) = (Experts(intermediate, hidden), Experts(intermediate, hidden), Experts(hidden, intermediate));
+        var expertBytes = 3.0 * gate.Bytes / router.Experts;
+        var (most, chosen) = (tokens.Max(), router.ExpertsPerToken);
+        var (x, y, work) = (Random(most, hidden), Random(most, hidden), Random(most * chosen, intermediate));
+        var weights = Random(most, chosen);
+        var ids = Own(_backend.Allocate<int>((long)most * chosen));
+        foreach (var count in tokens)
+        {
+            // Every token's experts differ from the next one's; what one call reads is left to the caches only once the others have been.
+            var table = new int[count * chosen];
+            var next = 0;
+            var distinct = Math.Min(router.Experts, count * chosen);
+            _operations.Add(new Operation(
+                $"RoutedExperts {chosen} of {router.Experts}, {intermediate} x {hidden}", $"{format}", count, distinct * expertBytes,
+                6.0 * hidden * intermediate * chosen * count, format.IsPacked(), () =>
+                {
+                    for (var i = 0; i < table.Length; i++)
+                    {
+                        table[i] = next++ % router.Experts;
+                    }
+
+                    ids.Upload(table);
+                    _backend.RoutedExperts(x, ids, weights, gate.Matrices, up.Matrices, down.Matrices, work, y, count);
+                }));
+        }
+
+        (ExpertMatrices Matrices, long Bytes) Experts(int rows, int columns)
+        {
+            var views = new WeightMatrix[router.Experts];
+            for (var e = 0; e < views.Length; e++)
+            {
+                views[e] = _matrices.Create(format, rows, columns);
+            }
+
+            return (Own(_backend.LoadExperts(views)), views.Sum(view => view.ByteLength));
+        }
+    }
+
+    private void AddLatentAttention(int[] contexts)
+    {
+        var shape = _config.Attention;
+        var longest = contexts.Max();
+
+        // As many layers' caches as do not stay in the processor's.
+        Activations[] caches = [.. Enumerable.Range(0, 8).Select(_ => Random(longest, shape.CacheRow))];
+        var (absorbed, result) = (Random(1, shape.Heads * shape.CacheRow), Random(1, shape.Heads * shape.Latent));
+        foreach (var context in contexts)
+        {
+            var tables = Tables(1, context - 1, context);
+            var next = 0;
+            _operations.Add(new Operation(
+                $"LatentAttention at {context}", "F32", 1, (double)context * shape.CacheRow * sizeof(float),
+                2.0 * context * shape.Heads * (shape.CacheRow + shape.Latent), false,
+                () => _backend.LatentAttention(absorbed, caches[next++ % caches.Length], tables, shape, result, 1)));
+        }
+    }
+
+    private void AddExpandedAttention(int[] tokens)
+    {
+        var shape = _config.Attention;
+        const int positions = Workspace.ExpandedPositions;
+        var most = tokens.Max();
+        var (q, heads, state) = (
+            Random(most, shape.Heads * shape.QueryHead), Random(most, shape.Heads * shape.Value), Random(most, shape.Heads * 2));
+        var (keyValues, latents) = (Random(positions, shape.Heads * shape.KeyValueHead), Random(positions, shape.CacheRow));
+        foreach (var count in tokens.Where(count => count > 1))
+        {
+            var tables = Tables(count, positions, positions + count);
+            _operations.Add(new Operation(
+                $"ExpandedAttention tile of {positions}", "F32", count, 0,
+                2.0 * count * positions * shape.Heads * (shape.QueryHead + shape.Value), false,
+                () => _backend.ExpandedAttention(q, keyValues, latents, tables, shape, 0, positions, true, true, state, heads, count)));
+        }
+    }
+
+    private void AddElements(int[] tokens)
+    {
+        var (hidden, intermediate) = (_config.HiddenSize, _config.IntermediateSize);
+        var most = tokens.Max();
+        var (x, y) = (Random(most, hidden), Random(most, hidden));
+        var (gate, up, product) = (Random(most, intermediate), Random(most, intermediate), Random(most, intermediate));
+        var weight = Random(1, hidden).Array;
+        foreach (var count in tokens)
+        {
+            _operations.Add(new Operation(
+                $"RmsNorm {hidden}", "F32", count, 0, 4.0 * hidden * count, false, () => _backend.RmsNorm(x, weight, 1e-6f, y, count)));
+            _operations.Add(new Operation(
+                $"SwiGlu {intermediate}", "F32", count, 0, 20.0 * intermediate * count, false, () => _backend.SwiGlu(gate, up, product, count)));
+        }
+    }
+
+    private TokenTables Tables(int count, int firstPosition, int context)
+    {
+        var blocks = BlockPool.BlocksFor(context);
+        return new TokenTables
+        {
+            Positions = Array([.. Enumerable.Range(firstPosition, count)]),
+            Sequences = Array(new int[count]),
+            BlockTables = Array([.. Enumerable.Range(0, blocks)]),
+            BlockTableStride = blocks,
+            BlockSize = BlockPool.BlockSize,
+            MaxContext = context,
+        };
+
+        DeviceArray<int> Array(int[] values)
+        {
+            var array = Own(_backend.Allocate<int>(values.Length));
+            array.Upload(values);
+            return array;
+        }
+    }
+
+    private Activations Random(int rows, int width)
+    {
+        var array = Own(_backend.Allocate<float>((long)rows * width));
+        var random = new Random(width);
+        var values = new float[width];
+        for (var row = 0; row < rows; row++)
+        {
+            for (var i = 0; i < width; i++)
+            {
+                values[i] = random.NextSingle() - 0.5f;
+            }
+
+            array.Upload(values, (long)row * width);
+        }
+
+        return Activations.Dense(array, width);
+    }
+
+    private T Own<T>(T resource)
+        where T : IDisposable
+    {
+        _owned.Add(resource);
+        return resource;
+    }
+}
