@@ -15,6 +15,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
     private readonly WorkerPool pool;
     private NativeBuffer scratch = new(0);
     private NativeBuffer groups = new(0);
+    private NativeBuffer splits = new(0);
 
     /// <param name="threads">Threads that compute, the caller's included; 0 for one a processor this process may use.</param>
     /// <param name="width">The registers to compute with; null for the widest this processor has.</param>
@@ -67,6 +68,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
         pool.Dispose();
         scratch.Dispose();
         groups.Dispose();
+        splits.Dispose();
     }
 
     /// <exception cref="InsufficientMemoryException">There is not that much memory.</exception>
