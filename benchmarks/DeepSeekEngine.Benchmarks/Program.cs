@@ -1,3 +1,27 @@
 using BenchmarkDotNet.Running;
+using DeepSeekEngine.Benchmarks;
+using DeepSeekEngine.Benchmarks.Compare;
+using DeepSeekEngine.Benchmarks.Limits;
+using DeepSeekEngine.Benchmarks.Models;
+using DeepSeekEngine.Benchmarks.Quality;
 
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+// What is measured against the machine's limits or against another engine has commands of its own, which interleave the two: a
+// machine's memory and clock change between one benchmark of BenchmarkDotNet and the next. All else is BenchmarkDotNet's.
+Action<Options>? command = args.FirstOrDefault() switch
+{
+    "limits" => LimitsCommand.Run,
+    "model" => ModelCommand.Run,
+    "compare" => CompareCommand.Run,
+    "gguf" => GgufCommand.Run,
+    "quality" => QualityCommand.Run,
+    WorkerProcess.Command => WorkerProcess.Run,
+    _ => null,
+};
+if (command is null)
+{
+    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+}
+else
+{
+    command(new Options(args));
+}

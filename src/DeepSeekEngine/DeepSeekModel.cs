@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
-using System.Text;
+using DeepSeekEngine.Backends;
+using DeepSeekEngine.Model;
 using DeepSeekEngine.Runtime;
+using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine;
 
@@ -49,11 +51,30 @@ public sealed class DeepSeekModel : IAsyncDisposable
         return new DeepSeekModel(loaded);
     }
 
+    /// <summary>What a checkpoint would take in memory. Reads its configuration and headers only.</summary>
+    /// <param name="directory">The checkpoint directory.</param>
+    /// <param name="options">How it would be loaded; the device plays no part.</param>
+    /// <exception cref="ModelFormatException">A file is missing, damaged, or says something that cannot be true.</exception>
+    /// <exception cref="UnsupportedModelException">The checkpoint is of a kind this version cannot run.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <see cref="EngineOptions.ContextLength"/> is more than the model was made for.
+    /// </exception>
+    public static MemoryEstimate EstimateMemory(string directory, EngineOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        options ??= new EngineOptions();
+        var path = Path.GetFullPath(directory);
+        var config = ModelConfigReader.Read(path);
+        using var checkpoint = Checkpoint.Open(path, config.Fp8);
+        _ = checkpoint.FormatFor(options.Weights);
+        return MemoryMeter.Measure(checkpoint, QuantizationPolicy.For(options.Weights), config, StepLimits.For(options, config));
+    }
+
     /// <summary>Answers a single user message.</summary>
     /// <inheritdoc cref="GenerateAsync(IReadOnlyList{Message}, GenerationOptions?, CancellationToken)"/>
     public Task<GenerationResult> GenerateAsync(
         string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => GenerateAsync(Conversation(prompt), options, cancellationToken);
+        => GenerateAsync(Question(prompt), options, cancellationToken);
 
     /// <summary>Answers a conversation, whole.</summary>
     /// <param name="messages">The conversation so far, rendered by the checkpoint's chat template.</param>
@@ -61,34 +82,24 @@ public sealed class DeepSeekModel : IAsyncDisposable
     /// <param name="cancellationToken">Stops the request and frees what it held.</param>
     /// <exception cref="ArgumentException">There is no message, or the chat template does not allow for one of them.</exception>
     /// <exception cref="ContextLengthExceededException">The conversation does not fit the context.</exception>
+    /// <exception cref="QueueFullException">Too many requests are waiting already.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed before the answer was complete.</exception>
-    public async Task<GenerationResult> GenerateAsync(
+    public Task<GenerationResult> GenerateAsync(
         IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        var reasoning = new StringBuilder();
-        var answer = new StringBuilder();
-        GenerationChunk? last = null;
-        await foreach (var chunk in StreamAsync(messages, options, cancellationToken).ConfigureAwait(false))
-        {
-            (chunk.Kind is ChunkKind.Reasoning ? reasoning : answer).Append(chunk.Text);
-            last = chunk;
-        }
+        => GenerationResult.CollectAsync(StreamAsync(messages, options, cancellationToken));
 
-        return new GenerationResult
-        {
-            Reasoning = reasoning.ToString(),
-            Text = answer.ToString(),
-            FinishReason = last!.FinishReason!.Value,
-            Usage = last.Usage!,
-        };
-    }
+    /// <summary>Continues a prompt as it is, without the chat template.</summary>
+    /// <inheritdoc cref="StreamAsync(RawPrompt, GenerationOptions?, CancellationToken)"/>
+    public Task<GenerationResult> GenerateAsync(
+        RawPrompt prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => GenerationResult.CollectAsync(StreamAsync(prompt, options, cancellationToken));
 
     /// <summary>Answers a single user message, piece by piece.</summary>
     /// <inheritdoc cref="StreamAsync(IReadOnlyList{Message}, GenerationOptions?, CancellationToken)"/>
     public IAsyncEnumerable<GenerationChunk> StreamAsync(
         string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => StreamAsync(Conversation(prompt), options, cancellationToken);
+        => StreamAsync(Question(prompt), options, cancellationToken);
 
     /// <summary>
     /// Answers a conversation, piece by piece: reasoning, then the answer; the last piece says why it ended and what it took.
@@ -99,31 +110,100 @@ public sealed class DeepSeekModel : IAsyncDisposable
     /// <param name="cancellationToken">Stops the request and frees what it held.</param>
     /// <exception cref="ArgumentException">There is no message, or the chat template does not allow for one of them.</exception>
     /// <exception cref="ContextLengthExceededException">The conversation does not fit the context.</exception>
+    /// <exception cref="QueueFullException">Too many requests are waiting already.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled, while enumerating.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed before the answer was complete, while enumerating.</exception>
     public IAsyncEnumerable<GenerationChunk> StreamAsync(
         IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        CheckMessages(messages);
+        options ??= new GenerationOptions();
+        if (options.ForceThinking && options.MaxThinkingTokens == 0)
+        {
+            throw new ArgumentException(
+                $"{nameof(options.ForceThinking)} and a {nameof(options.MaxThinkingTokens)} of 0 contradict each other.", nameof(options));
+        }
+
+        return Stream(Fitting(_loaded.Encode(messages, options)), options, cancellationToken);
+    }
+
+    /// <summary>
+    /// Continues a prompt as it is, without the chat template, piece by piece. The thinking budget counts where the prompt or the response
+    /// opens the reasoning; skipping or forcing it is up to the prompt.
+    /// </summary>
+    /// <param name="prompt">Text or tokens.</param>
+    /// <param name="options">How to generate.</param>
+    /// <param name="cancellationToken">Stops the request and frees what it held.</param>
+    /// <exception cref="ArgumentException">The prompt has a token the model lacks.</exception>
+    /// <exception cref="ContextLengthExceededException">The prompt does not fit the context.</exception>
+    /// <exception cref="QueueFullException">Too many requests are waiting already, while enumerating.</exception>
+    /// <exception cref="OperationCanceledException">The request was cancelled, while enumerating.</exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed before the answer was complete, while enumerating.</exception>
+    public IAsyncEnumerable<GenerationChunk> StreamAsync(
+        RawPrompt prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return Stream(Fitting(_loaded.Encode(prompt)), options ?? new GenerationOptions(), cancellationToken);
+    }
+
+    /// <summary>Starts a conversation that remembers what was said.</summary>
+    /// <param name="system">Instructions it stands under; null for none.</param>
+    public Conversation StartConversation(string? system = null) => new(this, system);
+
+    /// <summary>The tokens of a text, as part of a message: what looks like a special token in it is not one.</summary>
+    public IReadOnlyList<int> Tokenize(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return _loaded.Tokenizer.Encode(text, parseAddedTokens: false);
+    }
+
+    /// <summary>The text of tokens; the replacement character stands for bytes that are no whole character.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The model has no such token.</exception>
+    public string Detokenize(IEnumerable<int> tokens)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        var values = tokens.ToArray();
+        foreach (var token in values)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(token, nameof(tokens));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, _loaded.Tokenizer.VocabSize, nameof(tokens));
+        }
+
+        return _loaded.Tokenizer.Decode(values, skipSpecial: false);
+    }
+
+    /// <summary>Tokens a conversation takes as a prompt, the chat template's own among them.</summary>
+    /// <exception cref="ArgumentException">There is no message, or the chat template does not allow for one of them.</exception>
+    public int CountTokens(IReadOnlyList<Message> messages)
+    {
+        CheckMessages(messages);
+        return _loaded.Encode(messages, new GenerationOptions()).Tokens.Length;
+    }
+
+    /// <summary>
+    /// The devices of this machine: the CPU, CUDA devices, and OpenCL devices if asked for. Some OpenCL drivers replace the process's
+    /// signal handlers when they are loaded, which is why they are not asked unless you say so.
+    /// </summary>
+    public static IReadOnlyList<DeviceInfo> GetDevices(bool includeOpenCl = false) => BackendFactory.Devices(includeOpenCl);
+
+    /// <summary>Stops generating, fails the requests in progress and frees everything the model held.</summary>
+    public ValueTask DisposeAsync() => _loaded.DisposeAsync();
+
+    private static void CheckMessages(IReadOnlyList<Message> messages)
     {
         ArgumentNullException.ThrowIfNull(messages);
         if (messages.Count == 0)
         {
             throw new ArgumentException("A conversation has at least one message.", nameof(messages));
         }
-
-        options ??= new GenerationOptions();
-        var prompt = _loaded.Encode(messages, options);
-        if (prompt.Tokens.Length >= Info.ContextLength)
-        {
-            throw new ContextLengthExceededException(prompt.Tokens.Length, Info.ContextLength);
-        }
-
-        return Stream(prompt, options, cancellationToken);
     }
 
-    /// <summary>Stops generating, fails the requests in progress and frees everything the model held.</summary>
-    public ValueTask DisposeAsync() => _loaded.DisposeAsync();
+    private Prompt Fitting(Prompt prompt)
+        => prompt.Tokens.Length < Info.ContextLength
+            ? prompt
+            : throw new ContextLengthExceededException(prompt.Tokens.Length, Info.ContextLength);
 
-    private static Message[] Conversation(string prompt)
+    private static Message[] Question(string prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         return [new Message(Role.User, prompt)];
@@ -134,7 +214,7 @@ public sealed class DeepSeekModel : IAsyncDisposable
     {
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(outer, enumeration);
         var request = _loaded.CreateRequest(prompt, options, cancellation.Token);
-        await _loaded.Engine.SubmitAsync(request, cancellation.Token).ConfigureAwait(false);
+        _loaded.Engine.Submit(request);
         try
         {
             await foreach (var chunk in request.Chunks.ReadAllAsync(cancellation.Token).ConfigureAwait(false))

@@ -30,9 +30,42 @@ public sealed record EngineOptions
     /// <exception cref="ArgumentOutOfRangeException">Out of range.</exception>
     public int? Threads { get; init => field = OptionRange.Check(value, 1, 1024); }
 
+    /// <summary>
+    /// The format the large matrices are computed from. The CPU computes all of them; a GPU those as stored. A packed checkpoint has its
+    /// format already, and another one is refused. Default: <see cref="WeightFormat.AsStored"/>.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a member of <see cref="WeightFormat"/>.</exception>
+    public WeightFormat Weights
+    {
+        get;
+        init => field = Enum.IsDefined(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Weights), value, $"{nameof(Weights)} must be a member of the enumeration.");
+    }
+
     /// <summary>Requests computed together, 1 to 1024; more wait for their turn. Default: 16.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Out of range.</exception>
     public int MaxConcurrentRequests { get; init => field = OptionRange.Check(value, 1, 1024); } = 16;
+
+    /// <summary>
+    /// Requests that may wait for their turn, from 1 on; one more fails at once with <see cref="QueueFullException"/>. Default: 1024.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int MaxQueuedRequests { get; init => field = OptionRange.Check(value, 1, int.MaxValue); } = 1024;
+
+    /// <summary>
+    /// Tokens the cache holds for all requests together, those it remembers for later ones included; raised to one full context where it
+    /// is less. Where running requests outgrow it, the latest is put back and computed again. Null (default): four full contexts, or
+    /// <see cref="MaxConcurrentRequests"/> if that is fewer.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int? CacheTokens { get; init => field = OptionRange.Check(value, 1, int.MaxValue); }
+
+    /// <summary>
+    /// Whether the checkpoint's multi-token-prediction module guesses tokens ahead, which are verified together. The tokens are the same
+    /// with it and without. Null (default): where it proves faster.
+    /// </summary>
+    public bool? SpeculativeDecoding { get; init; }
 
     /// <summary>
     /// Prompt tokens computed in one step, 1 to 65536: more is faster for long prompts, takes more memory and lets other requests wait

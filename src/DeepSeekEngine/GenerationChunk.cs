@@ -14,4 +14,10 @@ public sealed record GenerationChunk(ChunkKind Kind, string Text, int? TokenId)
 
     /// <summary>What the request took; null on every chunk but the last.</summary>
     public Usage? Usage { get; init; }
+
+    /// <summary>
+    /// The tokens produced since the piece before, and what could have stood in their place; empty unless
+    /// <see cref="GenerationOptions.TopLogProbabilities"/> asks for them.
+    /// </summary>
+    public IReadOnlyList<TokenAlternatives> LogProbabilities { get; init; } = [];
 }

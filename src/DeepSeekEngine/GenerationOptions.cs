@@ -22,6 +22,18 @@ public sealed record GenerationOptions
     public int? MaxThinkingTokens { get; init => field = OptionRange.Check(value, 0, int.MaxValue); }
 
     /// <summary>
+    /// Whether the response is made to begin with the reasoning, where the chat template leaves that to the model. Not together with a
+    /// thinking budget of 0.
+    /// </summary>
+    public bool ForceThinking { get; init; }
+
+    /// <summary>
+    /// Reports for every produced token its log-probability and those of this many most probable tokens, 0 to 20. Null: nothing.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Out of range.</exception>
+    public int? TopLogProbabilities { get; init => field = OptionRange.Check(value, 0, 20); }
+
+    /// <summary>
     /// What logits are divided by, 0 to 100. 0: always the most probable token, and the one of lowest id among equals, whatever the
     /// other properties but the penalties say. Neutral: 1, but 0 where the checkpoint recommends not to sample.
     /// </summary>

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace DeepSeekEngine;
 
 /// <summary>A whole response.</summary>
@@ -14,4 +16,30 @@ public sealed record GenerationResult
 
     /// <summary>What the request took.</summary>
     public required Usage Usage { get; init; }
+
+    /// <summary>The tokens produced and what could have stood in their place; empty unless asked for.</summary>
+    public IReadOnlyList<TokenAlternatives> LogProbabilities { get; init; } = [];
+
+    internal static async Task<GenerationResult> CollectAsync(IAsyncEnumerable<GenerationChunk> chunks)
+    {
+        var reasoning = new StringBuilder();
+        var answer = new StringBuilder();
+        var alternatives = new List<TokenAlternatives>();
+        GenerationChunk? last = null;
+        await foreach (var chunk in chunks.ConfigureAwait(false))
+        {
+            (chunk.Kind is ChunkKind.Reasoning ? reasoning : answer).Append(chunk.Text);
+            alternatives.AddRange(chunk.LogProbabilities);
+            last = chunk;
+        }
+
+        return new GenerationResult
+        {
+            Reasoning = reasoning.ToString(),
+            Text = answer.ToString(),
+            FinishReason = last!.FinishReason!.Value,
+            Usage = last.Usage!,
+            LogProbabilities = alternatives,
+        };
+    }
 }

@@ -6,6 +6,9 @@ public sealed record Usage
     /// <summary>Tokens of the rendered prompt, the chat template's own among them.</summary>
     public int PromptTokens { get; init; }
 
+    /// <summary>Those of them that were not computed, because the cache still held them from another request.</summary>
+    public int CachedPromptTokens { get; init; }
+
     /// <summary>Tokens produced before the answer began: the reasoning and its tags.</summary>
     public int ReasoningTokens { get; init; }
 
@@ -14,6 +17,15 @@ public sealed record Usage
 
     /// <summary>Tokens produced: <see cref="ReasoningTokens"/> + <see cref="AnswerTokens"/>.</summary>
     public int CompletionTokens => ReasoningTokens + AnswerTokens;
+
+    /// <summary>Guesses at a next token by the multi-token-prediction module that were verified.</summary>
+    public int DraftedTokens { get; init; }
+
+    /// <summary>Those of them that were right: each saved a step.</summary>
+    public int AcceptedTokens { get; init; }
+
+    /// <summary>Time the request waited for others before it was begun.</summary>
+    public TimeSpan TimeInQueue { get; init; }
 
     /// <summary>Time from the request to its first produced token: waiting for a turn, then processing the prompt.</summary>
     public TimeSpan TimeToFirstToken { get; init; }

@@ -19,6 +19,9 @@ internal readonly unsafe struct LinearJob : IParallelJob
 
     public required WorkerScratch Scratch { get; init; }
 
+    /// <summary>Packed matrices only: row t * Parts + p is part p of token t, p * XStep .. of X.</summary>
+    public PackedProducts Packed { get; init; }
+
     public bool Accumulate { get; init; }
 
     public required int Parts { get; init; }
@@ -37,7 +40,9 @@ internal readonly unsafe struct LinearJob : IParallelJob
 
     public int Tasks => checked(Parts * RowBlocks * ((Count + MatrixRows.TokenBlock - 1) / MatrixRows.TokenBlock));
 
-    private int RowBlocks => (RowsPerPart + MatrixRows.Block - 1) / MatrixRows.Block;
+    private int RowBlock => Count < MatrixRows.ManyTokens ? MatrixRows.Block : MatrixRows.ManyTokensBlock;
+
+    private int RowBlocks => (RowsPerPart + RowBlock - 1) / RowBlock;
 
     [SkipLocalsInit]
     public void Run<TLanes>(int start, int end, int worker)
@@ -45,13 +50,14 @@ internal readonly unsafe struct LinearJob : IParallelJob
     {
         float** x = stackalloc float*[MatrixRows.TokenBlock];
         float** y = stackalloc float*[MatrixRows.TokenBlock];
+        int rows = RowBlock;
         int blocks = RowBlocks;
         for (int task = start; task < end; task++)
         {
             int block = task % blocks;
             int part = task / blocks % Parts;
             int token = task / blocks / Parts * MatrixRows.TokenBlock;
-            int row = block * MatrixRows.Block;
+            int row = block * rows;
             int tokens = Math.Min(MatrixRows.TokenBlock, Count - token);
             for (int t = 0; t < tokens; t++)
             {
@@ -60,8 +66,8 @@ internal readonly unsafe struct LinearJob : IParallelJob
             }
 
             MatrixRows.Multiply<TLanes>(
-                Matrix, FirstRow + part * RowStep + row, Math.Min(MatrixRows.Block, RowsPerPart - row), x, y, tokens, Accumulate,
-                (float*)Scratch[worker]);
+                Matrix, FirstRow + part * RowStep + row, Math.Min(rows, RowsPerPart - row),
+                x, Packed, token, part, y, tokens, Accumulate, (float*)Scratch[worker]);
         }
     }
 }

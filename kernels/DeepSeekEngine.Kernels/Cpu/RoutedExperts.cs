@@ -16,6 +16,9 @@ internal readonly unsafe struct ExpertGateUpJob : IParallelJob
 
     public required WeightMatrix* Up { get; init; }
 
+    /// <summary>Packed matrices only: row i is the token of Groups.Pairs[i].</summary>
+    public PackedProducts Packed { get; init; }
+
     public required ExpertGroups Groups { get; init; }
 
     public required int ExpertsPerToken { get; init; }
@@ -60,8 +63,8 @@ internal readonly unsafe struct ExpertGateUpJob : IParallelJob
                     x[j] = X[pairs[j] / ExpertsPerToken];
                 }
 
-                MatrixRows.Multiply<TLanes>(Gate[expert], row, rows, x, gates, count, false, scratch);
-                MatrixRows.Multiply<TLanes>(Up[expert], row, rows, x, ups, count, false, scratch);
+                MatrixRows.Multiply<TLanes>(Gate[expert], row, rows, x, Packed, first, 0, gates, count, false, scratch);
+                MatrixRows.Multiply<TLanes>(Up[expert], row, rows, x, Packed, first, 0, ups, count, false, scratch);
                 for (int j = 0; j < count; j++)
                 {
                     SwiGluJob.Run<TLanes>(gates[j], ups[j], Hidden[pairs[j]] + row, rows);
@@ -80,6 +83,9 @@ internal readonly unsafe struct ExpertDownJob : IParallelJob
     public required Rows Hidden { get; init; }
 
     public required WeightMatrix* Down { get; init; }
+
+    /// <summary>Packed matrices only: row i is the hidden row of Groups.Pairs[i].</summary>
+    public PackedProducts Packed { get; init; }
 
     public required ExpertGroups Groups { get; init; }
 
@@ -125,7 +131,7 @@ internal readonly unsafe struct ExpertDownJob : IParallelJob
                         y[j] = products + (long)pair * MatrixRows.Block;
                     }
 
-                    MatrixRows.Multiply<TLanes>(Down[expert], row, rows, x, y, count, false, scratch);
+                    MatrixRows.Multiply<TLanes>(Down[expert], row, rows, x, Packed, first, 0, y, count, false, scratch);
                 }
             }
 

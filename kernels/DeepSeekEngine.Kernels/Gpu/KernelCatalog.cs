@@ -41,10 +41,13 @@ internal sealed class KernelCatalog
     /// <summary>Threads a group: <see cref="IPlatform.GroupSize"/>.</summary>
     public int GroupSize { get; }
 
+    /// <summary>The encodings there are weight formats for.</summary>
+    public static IEnumerable<WeightEncoding> Encodings { get; } = [.. Enum.GetValues<WeightEncoding>().Where(e => !e.IsPacked())];
+
     /// <summary>Every kernel with every weight format.</summary>
     public IEnumerable<MethodInfo> All => Definitions.Values.SelectMany(definition => definition.GetGenericArguments().Length == 1
         ? [definition.MakeGenericMethod(platform)]
-        : Enum.GetValues<WeightEncoding>().Select(encoding => definition.MakeGenericMethod(Format(encoding), platform)));
+        : Encodings.Select(encoding => definition.MakeGenericMethod(Format(encoding), platform)));
 
     /// <summary>The kernel that takes <typeparamref name="TParameters"/>.</summary>
     public MethodInfo Get<TParameters>()

@@ -7,11 +7,28 @@ namespace DeepSeekEngine.Backends;
 internal static class BackendFactory
 {
     /// <exception cref="DeviceUnavailableException">The device asked for does not exist or cannot be used.</exception>
-    public static IBackend Create(EngineOptions options) => options.Device switch
+    /// <param name="packed">Whether matrices will be packed, which the GPU kernels do not read: then Auto means the CPU.</param>
+    public static IBackend Create(EngineOptions options, bool packed) => options.Device switch
     {
         Device.Cuda => IlgpuBackend.CreateCuda(options.DeviceIndex),
         Device.OpenCL => IlgpuBackend.CreateOpenCl(options.DeviceIndex),
-        Device.Auto when IlgpuDevices.Cuda.Count > options.DeviceIndex => IlgpuBackend.CreateCuda(options.DeviceIndex),
+        Device.Auto when !packed && IlgpuDevices.Cuda.Count > options.DeviceIndex => IlgpuBackend.CreateCuda(options.DeviceIndex),
         _ => new SimdBackend(options.Threads ?? 0),
     };
+
+    /// <param name="includeOpenCl">Whether to load OpenCL's drivers.</param>
+    public static IReadOnlyList<DeviceInfo> Devices(bool includeOpenCl)
+    {
+        List<DeviceInfo> devices =
+        [
+            new(Device.Cpu, 0, SimdBackend.ProcessorName, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
+            .. IlgpuDevices.Cuda.Select((device, i) => new DeviceInfo(Device.Cuda, i, device.Name, device.MemorySize)),
+        ];
+        if (includeOpenCl)
+        {
+            devices.AddRange(IlgpuDevices.OpenCl.Select((device, i) => new DeviceInfo(Device.OpenCL, i, device.Name, device.MemorySize)));
+        }
+
+        return devices;
+    }
 }

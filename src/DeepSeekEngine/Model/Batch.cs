@@ -2,8 +2,11 @@ using DeepSeekEngine.Cache;
 
 namespace DeepSeekEngine.Model;
 
-/// <summary>The tokens one sequence has in a step: rows FirstRow .. FirstRow + Count, at positions FirstPosition ...</summary>
-internal readonly record struct BatchSequence(BlockTable Table, int FirstRow, int Count, int FirstPosition)
+/// <summary>
+/// The tokens one sequence has in a step: rows FirstRow .. FirstRow + Count, at positions FirstPosition ..., and the form their attention
+/// takes where the step leaves it open.
+/// </summary>
+internal readonly record struct BatchSequence(BlockTable Table, int FirstRow, int Count, int FirstPosition, AttentionForm Form)
 {
     /// <summary>Positions the last of these tokens attends to.</summary>
     public int ContextLength => FirstPosition + Count;
@@ -55,11 +58,16 @@ internal sealed class Batch(int maxTokens, int maxSequences, int maxOutputs)
 
     /// <summary>Adds a sequence's next tokens and asks for the logits of the last <paramref name="outputs"/> of them.</summary>
     /// <param name="table">Has room for the positions reserved.</param>
+    /// <param name="form">The form their attention takes.</param>
+    /// <param name="outputsEnd">The token after the last whose logits are wanted, if that is not the last.</param>
     /// <returns>The index of the first of the outputs asked for.</returns>
     /// <exception cref="InvalidOperationException">The step has no room for that much.</exception>
-    public int Add(BlockTable table, ReadOnlySpan<int> tokens, int firstPosition, int outputs)
+    public int Add(
+        BlockTable table, ReadOnlySpan<int> tokens, int firstPosition, int outputs,
+        AttentionForm form = AttentionForm.Cheapest, int? outputsEnd = null)
     {
-        if (tokens.IsEmpty || outputs < 0 || outputs > tokens.Length)
+        var end = outputsEnd ?? tokens.Length;
+        if (tokens.IsEmpty || outputs < 0 || outputs > end || end > tokens.Length)
         {
             throw new ArgumentException(
                 $"{tokens.Length} tokens with {outputs} outputs are not a step's part of a sequence.", nameof(tokens));
@@ -77,14 +85,14 @@ internal sealed class Batch(int maxTokens, int maxSequences, int maxOutputs)
             throw new InvalidOperationException($"Positions up to {firstPosition + tokens.Length} are not reserved in the cache.");
         }
 
-        _sequences[_sequenceCount] = new BatchSequence(table, Count, tokens.Length, firstPosition);
+        _sequences[_sequenceCount] = new BatchSequence(table, Count, tokens.Length, firstPosition, form);
         var firstOutput = OutputCount;
         for (var i = 0; i < tokens.Length; i++, Count++)
         {
             _tokens[Count] = tokens[i];
             _positions[Count] = firstPosition + i;
             _rowSequences[Count] = _sequenceCount;
-            if (i >= tokens.Length - outputs)
+            if (i >= end - outputs && i < end)
             {
                 _outputs[OutputCount++] = Count;
             }

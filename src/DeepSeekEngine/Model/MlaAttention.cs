@@ -123,6 +123,7 @@ internal sealed class MlaAttention
     /// </summary>
     private bool IsExpanded(AttentionForm form, in BatchSequence sequence)
     {
+        form = form == AttentionForm.Cheapest ? sequence.Form : form;
         if (form != AttentionForm.Cheapest)
         {
             return form == AttentionForm.Expanded;

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Numerics.Tensors;
 using System.Threading.Channels;
 using DeepSeekEngine.Model;
 using Microsoft.Extensions.Logging;
@@ -10,40 +12,50 @@ namespace DeepSeekEngine.Runtime;
 /// </summary>
 internal sealed class Engine : IAsyncDisposable
 {
-    /// <summary>Requests that wait without their callers waiting.</summary>
-    private const int QueueLength = 256;
-
     private readonly Transformer _transformer;
     private readonly Scheduler _scheduler;
     private readonly ILogger _logger;
     private readonly float[] _logits;
     private readonly int _sampledVocabulary;
-    private readonly Channel<Request> _arrivals = Channel.CreateBounded<Request>(
-        new BoundedChannelOptions(QueueLength) { SingleReader = true });
+    private readonly int _maxQueued;
+    private readonly SpeculationGovernor _governor;
+    private readonly Batch? _drafts;
+    private readonly Channel<Request> _arrivals = Channel.CreateUnbounded<Request>(new UnboundedChannelOptions { SingleReader = true });
+    private long _submitted;
+    private long _leftQueue;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <param name="prefillChunk">Prompt tokens a step takes of one request at most.</param>
     /// <param name="sampledVocabulary">Tokens with ids from here on do not exist: the model's vocabulary is padded.</param>
-    public Engine(Transformer transformer, int maxConcurrentRequests, int prefillChunk, int sampledVocabulary, ILogger logger)
+    public Engine(Transformer transformer, EngineOptions options, int prefillChunk, int sampledVocabulary, ILogger logger)
     {
         _transformer = transformer;
-        _scheduler = new Scheduler(transformer.Limits, transformer.Cache.Pool, maxConcurrentRequests, prefillChunk);
+        _scheduler = new Scheduler(transformer.Limits, transformer.Cache.Pool, options.MaxConcurrentRequests, prefillChunk);
         _logger = logger;
         _logits = new float[transformer.Config.VocabSize];
         _sampledVocabulary = Math.Min(sampledVocabulary, _logits.Length);
+        _maxQueued = options.MaxQueuedRequests;
+        _governor = new SpeculationGovernor(transformer.MtpModules > 0 ? options.SpeculativeDecoding : false);
+        _drafts = transformer.MtpModules > 0
+            ? new Batch(transformer.Limits.Tokens, transformer.Limits.Sequences, transformer.Limits.Outputs)
+            : null;
         new Thread(Run) { Name = "DeepSeekEngine", IsBackground = true }.Start();
     }
 
+    /// <summary>Times a request gave up its cache for one that came before it.</summary>
+    public long Preemptions => _scheduler.Preemptions;
+
+    /// <exception cref="QueueFullException">Too many requests are waiting.</exception>
     /// <exception cref="ObjectDisposedException">The engine has stopped.</exception>
-    public async ValueTask SubmitAsync(Request request, CancellationToken cancellationToken)
+    public void Submit(Request request)
     {
-        try
+        if (Interlocked.Increment(ref _submitted) - Volatile.Read(ref _leftQueue) > _maxQueued)
         {
-            await _arrivals.Writer.WriteAsync(request, cancellationToken).ConfigureAwait(false);
+            Interlocked.Decrement(ref _submitted);
+            throw new QueueFullException(_maxQueued);
         }
-        catch (ChannelClosedException)
-        {
-            throw new ObjectDisposedException(nameof(DeepSeekModel));
-        }
+
+        ObjectDisposedException.ThrowIf(!_arrivals.Writer.TryWrite(request), typeof(DeepSeekModel));
     }
 
     /// <summary>Stops after the step in progress and fails what was not finished.</summary>
@@ -95,37 +107,103 @@ internal sealed class Engine : IAsyncDisposable
 
     private void Step()
     {
+        var started = Stopwatch.GetTimestamp();
         var step = _scheduler.NextStep();
+        Volatile.Write(ref _leftQueue, _scheduler.LeftQueue);
         if (step.Count == 0)
         {
             return;
         }
 
+        var isDecoding = step.OutputCount == step.Count;
         try
         {
             _transformer.Forward(step);
         }
         catch (Exception exception)
         {
-            _logger.LogError(exception, "A step of {Tokens} tokens failed; the requests in it fail with it.", step.Count);
-            _scheduler.FailRunning(exception);
+            Fail(step, exception);
             return;
         }
 
+        var accepted = 0;
         foreach (var request in _scheduler.Answering)
         {
-            try
-            {
-                _transformer.Logits(request.Output, _logits);
-                request.Accept(_logits.AsSpan(0, _sampledVocabulary));
-            }
-            catch (Exception exception)
-            {
-                _logger.LogError(exception, "A request failed while its next token was chosen.");
-                request.Fail(exception);
-            }
+            accepted += Accept(request);
         }
 
         _scheduler.Advance();
+        if (_governor.IsDrafting)
+        {
+            try
+            {
+                Draft(step);
+            }
+            catch (Exception exception)
+            {
+                Fail(step, exception);
+                return;
+            }
+        }
+
+        if (isDecoding)
+        {
+            _governor.Decoded(accepted, Stopwatch.GetElapsedTime(started));
+        }
+    }
+
+    /// <summary>Chooses a request's next token, and the one after that where it was drafted rightly.</summary>
+    /// <returns>Tokens chosen.</returns>
+    private int Accept(Request request)
+    {
+        var accepted = 0;
+        try
+        {
+            bool another;
+            do
+            {
+                _transformer.Logits(request.Output + accepted, _logits);
+                another = request.Accept(_logits.AsSpan(0, _sampledVocabulary));
+                accepted++;
+            }
+            while (another && accepted < request.OutputCount);
+        }
+        catch (Exception exception)
+        {
+            _logger.LogError(exception, "A request failed while its next token was chosen.");
+            request.Fail(exception);
+        }
+
+        return accepted;
+    }
+
+    /// <summary>
+    /// Lets the multi-token-prediction module follow the step, so that its cache keeps up with the model's, and guess the token after
+    /// the next of those who can use it.
+    /// </summary>
+    private void Draft(Batch step)
+    {
+        _drafts!.Clear();
+        for (var i = 0; i < _scheduler.InStep.Length; i++)
+        {
+            _scheduler.InStep[i].AddTo(_drafts, step.Sequences[i]);
+        }
+
+        _transformer.Draft(_drafts);
+        var output = 0;
+        foreach (var request in _scheduler.InStep)
+        {
+            if (request.WantsDraft)
+            {
+                _transformer.Logits(output++, _logits);
+                request.Draft(TensorPrimitives.IndexOfMax<float>(_logits.AsSpan(0, _sampledVocabulary)));
+            }
+        }
+    }
+
+    private void Fail(Batch step, Exception exception)
+    {
+        _logger.LogError(exception, "A step of {Tokens} tokens failed; the requests in it fail with it.", step.Count);
+        _scheduler.FailRunning(exception);
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Threading.Channels;
 using DeepSeekEngine.Cache;
+using DeepSeekEngine.Model;
 
 namespace DeepSeekEngine.Runtime;
 
@@ -10,12 +11,16 @@ namespace DeepSeekEngine.Runtime;
 /// </summary>
 internal sealed class Request
 {
+    private const int NoDraft = -1;
+
+    // Two more than the longest response: a draft, and what would follow it.
     private readonly int[] _tokens;
     private readonly int _promptLength;
     private readonly bool _limitedByContext;
     private readonly int _maxThinkingTokens;
     private readonly Sampler _sampler;
     private readonly ResponseText _text;
+    private readonly LogProbabilities? _logProbabilities;
     private readonly int[] _endTokens;
     private readonly CancellationToken _cancellationToken;
     private readonly Channel<GenerationChunk> _chunks = Channel.CreateUnbounded<GenerationChunk>(
@@ -23,16 +28,23 @@ internal sealed class Request
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly int[] _closeReasoning;
     private int _closing;
+    private int _stepStart;
     private int _tokensInStep;
+    private int _draft = NoDraft;
     private int _reasoningTokens;
+    private int _cachedPromptTokens;
+    private int _draftedTokens;
+    private int _acceptedTokens;
+    private TimeSpan _timeInQueue;
     private TimeSpan _timeToFirstToken;
+    private bool _begun;
     private BlockTable? _table;
 
     public Request(RequestPlan plan, CancellationToken cancellationToken)
     {
         MaxLength = Math.Min(plan.ContextLength, plan.Prompt.Length + Math.Min(plan.MaxTokens, plan.ContextLength));
         _limitedByContext = plan.MaxTokens > plan.ContextLength - plan.Prompt.Length;
-        _tokens = new int[MaxLength];
+        _tokens = new int[MaxLength + 2];
         plan.Prompt.CopyTo(_tokens, 0);
         _promptLength = TokenCount = plan.Prompt.Length;
         _maxThinkingTokens = plan.MaxThinkingTokens;
@@ -41,6 +53,7 @@ internal sealed class Request
         _sampler = plan.Sampler;
         _sampler.AddPrompt(plan.Prompt);
         _text = plan.Text;
+        _logProbabilities = plan.LogProbabilities;
         _endTokens = plan.EndTokens;
         _cancellationToken = cancellationToken;
     }
@@ -56,40 +69,146 @@ internal sealed class Request
     /// <summary>Tokens that are in the cache.</summary>
     public int Computed { get; private set; }
 
-    public bool IsDecoding => Computed >= _promptLength;
+    /// <summary>Whether all but the last of its tokens are in the cache.</summary>
+    public bool IsDecoding => TokenCount > _promptLength && Computed == TokenCount - 1;
 
     public bool IsFinished { get; private set; }
 
-    /// <summary>Which of the step's outputs is this request's.</summary>
+    /// <summary>Which of the step's outputs is this request's first.</summary>
     public int Output { get; private set; }
+
+    /// <summary>Outputs the request has in the step: one, and one more for a draft.</summary>
+    public int OutputCount { get; private set; }
 
     public BlockTable Table => _table!;
 
-    /// <summary>Takes the cache blocks of the longest possible response.</summary>
+    /// <summary>Cache blocks it still needs for its next token.</summary>
+    public int BlocksWanted => Math.Max(0, BlockPool.BlocksFor(TokenCount) - Table.Blocks.Length);
+
+    /// <summary>Begins with what the cache holds of its tokens already.</summary>
     public void Admit(BlockPool pool)
     {
-        _table = new BlockTable(pool, MaxLength);
-        _table.Reserve(MaxLength);
+        _table ??= new BlockTable(pool, MaxLength);
+        _cachedPromptTokens = _begun ? _cachedPromptTokens : 0;
+        Share();
     }
 
-    /// <summary>The tokens to compute next: one while decoding, of the prompt up to the next multiple of the chunk.</summary>
+    /// <summary>Takes over what others have computed of its next tokens since; all but the last, which must be computed for its logits.</summary>
+    public void Share()
+    {
+        var shared = Table.Share(_tokens.AsSpan(0, TokenCount - 1));
+        Computed += shared;
+
+        // Of what is computed again after a preemption nothing was saved.
+        _cachedPromptTokens += TokenCount == _promptLength ? shared : 0;
+    }
+
+    /// <summary>Leaves the queue; false if it had left it before.</summary>
+    public bool LeaveQueue()
+    {
+        var first = !_begun;
+        _begun = true;
+        if (first)
+        {
+            _timeInQueue = Stopwatch.GetElapsedTime(_started);
+        }
+
+        return first;
+    }
+
+    /// <summary>Gives up its place in the cache; what it has generated stays, and is computed again.</summary>
+    public void Preempt()
+    {
+        Table.Dispose();
+        Computed = 0;
+        _draft = NoDraft;
+    }
+
+    /// <summary>
+    /// The tokens to compute next: while decoding the last one and a draft, else of the prompt, and then of what was generated, up to
+    /// the next multiple of the chunk.
+    /// </summary>
     public ReadOnlySpan<int> NextTokens(int chunk)
-        => _tokens.AsSpan(Computed..Math.Min(TokenCount, ((Computed / chunk) + 1) * chunk));
+    {
+        if (IsDecoding)
+        {
+            return _tokens.AsSpan(Computed, _draft == NoDraft ? 1 : 2);
+        }
 
-    public void InStep(int tokens, int output) => (_tokensInStep, Output) = (tokens, output);
+        var end = Computed < _promptLength ? _promptLength : TokenCount;
+        return _tokens.AsSpan(Computed..(int)Math.Min(end, ((Computed / chunk) + 1L) * chunk));
+    }
 
-    /// <summary>Marks the tokens of the step as computed.</summary>
+    /// <summary>
+    /// The form in which its next tokens' attention is computed, so that they have the same bits whether they were generated one by one,
+    /// in a chunk of the prompt, or beside a shared beginning: expanded where a prompt begins, absorbed what was generated.
+    /// </summary>
+    public AttentionForm Form(int chunk)
+        => Computed >= _promptLength ? AttentionForm.Absorbed : Computed < chunk ? AttentionForm.Expanded : AttentionForm.Cheapest;
+
+    /// <summary>Reserves cache for its next tokens, without the draft if there is no room for that.</summary>
+    public bool TryReserve(int chunk)
+    {
+        if (!Table.TryReserve(Computed + NextTokens(chunk).Length))
+        {
+            _draft = NoDraft;
+            return Table.TryReserve(Computed + NextTokens(chunk).Length);
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether its part of the step holds the block the other computes next.</summary>
+    public bool ComputesNextBlockOf(Request other)
+    {
+        var end = other.Computed + BlockPool.BlockSize;
+        return other.Computed >= Computed && end <= Computed + _tokensInStep && end < other.TokenCount
+            && _tokens.AsSpan(0, end).SequenceEqual(other._tokens.AsSpan(0, end));
+    }
+
+    public void EnterStep(int tokens, int output, int outputs) => (_stepStart, _tokensInStep, Output, OutputCount) = (Computed, tokens, output, outputs);
+
+    /// <summary>Marks the tokens of the step as computed, up to a draft that proved wrong.</summary>
     public void Advance()
     {
-        Computed += _tokensInStep;
+        Computed = Math.Min(Computed + _tokensInStep, TokenCount - 1);
         _tokensInStep = 0;
+        _draft = NoDraft;
+        Table.Index(_tokens.AsSpan(0, Computed));
+    }
+
+    /// <summary>Adds to a step of drafts, for each of its tokens in the last one, the token that follows it.</summary>
+    public void AddTo(Batch drafts, in BatchSequence sequence)
+        => drafts.Add(
+            sequence.Table, _tokens.AsSpan(_stepStart + 1, sequence.Count), sequence.FirstPosition, WantsDraft ? 1 : 0, sequence.Form,
+            outputsEnd: WantsDraft ? Computed - _stepStart : null);
+
+    /// <summary>Whether a guess at the token after its last could be verified in its next step.</summary>
+    public bool WantsDraft => !IsFinished && IsDecoding && TokenCount + 1 < MaxLength;
+
+    /// <summary>Guesses the token after its last; the next step verifies it.</summary>
+    public void Draft(int token)
+    {
+        _draft = token;
+        _tokens[TokenCount] = token;
     }
 
     /// <summary>Chooses the next token from its logits and passes on the text it completes.</summary>
     /// <param name="logits">[vocabulary]; overwritten.</param>
-    public void Accept(Span<float> logits)
+    /// <returns>Whether it is the drafted token, so that the logits after that are its too.</returns>
+    public bool Accept(Span<float> logits)
     {
+        _logProbabilities?.Observe(logits);
         var token = NextToken(logits);
+        if (_logProbabilities is not null)
+        {
+            _text.Append(_logProbabilities.Of(token));
+        }
+
+        var drafted = OutputCount > 1 && TokenCount == _stepStart + 1;
+        _draftedTokens += drafted ? 1 : 0;
+        drafted &= token == _draft;
+        _acceptedTokens += drafted ? 1 : 0;
         _sampler.AddGenerated(token);
         _tokens[TokenCount++] = token;
         var response = TokenCount - _promptLength;
@@ -101,7 +220,7 @@ internal sealed class Request
         if (Array.IndexOf(_endTokens, token) >= 0)
         {
             Finish(FinishReason.EndOfText);
-            return;
+            return false;
         }
 
         var reasoning = _text.InReasoning;
@@ -115,6 +234,8 @@ internal sealed class Request
         {
             Finish(_limitedByContext ? FinishReason.ContextFull : FinishReason.MaxTokens);
         }
+
+        return drafted && !IsFinished;
     }
 
     /// <summary>Ends the request if its caller has cancelled it.</summary>
@@ -155,8 +276,12 @@ internal sealed class Request
         _text.Complete(_chunks.Writer, reason, new Usage
         {
             PromptTokens = _promptLength,
+            CachedPromptTokens = _cachedPromptTokens,
             ReasoningTokens = _reasoningTokens,
             AnswerTokens = response - _reasoningTokens,
+            DraftedTokens = _draftedTokens,
+            AcceptedTokens = _acceptedTokens,
+            TimeInQueue = _timeInQueue,
             TimeToFirstToken = _timeToFirstToken,
             Duration = Stopwatch.GetElapsedTime(_started),
         });
@@ -185,4 +310,7 @@ internal sealed record RequestPlan
     public required Sampler Sampler { get; init; }
 
     public required ResponseText Text { get; init; }
+
+    /// <summary>Null unless asked for.</summary>
+    public LogProbabilities? LogProbabilities { get; init; }
 }

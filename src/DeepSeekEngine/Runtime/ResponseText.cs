@@ -10,11 +10,15 @@ namespace DeepSeekEngine.Runtime;
 internal sealed class ResponseText(DeepSeekTokenizer tokenizer, ThinkSplitter splitter, StopSequences stops)
 {
     private readonly StreamingDecoder _decoder = new(tokenizer);
+    private List<TokenAlternatives>? _alternatives;
 
     public bool InReasoning => splitter.InReasoning;
 
     /// <summary>Whether the answer came to a stop sequence.</summary>
     public bool Stopped => stops.Matched;
+
+    /// <summary>Adds what the next piece says about the tokens it is made of.</summary>
+    public void Append(TokenAlternatives alternatives) => (_alternatives ??= []).Add(alternatives);
 
     public void Append(int token, ChannelWriter<GenerationChunk> chunks)
     {
@@ -33,14 +37,26 @@ internal sealed class ResponseText(DeepSeekTokenizer tokenizer, ThinkSplitter sp
         splitter.Complete();
         Write(ChunkKind.Reasoning, splitter.Reasoning, null, chunks);
         Write(ChunkKind.Answer, stops.Append(splitter.Answer), null, chunks);
-        chunks.TryWrite(new GenerationChunk(ChunkKind.Answer, stops.Complete().ToString(), null) { FinishReason = reason, Usage = usage });
+        chunks.TryWrite(new GenerationChunk(ChunkKind.Answer, stops.Complete().ToString(), null) 
+        {
+            FinishReason = reason,
+            Usage = usage,
+            LogProbabilities = TakeAlternatives(),
+        });
     }
 
-    private static void Write(ChunkKind kind, ReadOnlySpan<char> text, int? token, ChannelWriter<GenerationChunk> chunks)
+    private void Write(ChunkKind kind, ReadOnlySpan<char> text, int? token, ChannelWriter<GenerationChunk> chunks)
     {
         if (!text.IsEmpty)
         {
-            chunks.TryWrite(new GenerationChunk(kind, text.ToString(), token));
+            chunks.TryWrite(new GenerationChunk(kind, text.ToString(), token) { LogProbabilities = TakeAlternatives() });
         }
+    }
+
+    private IReadOnlyList<TokenAlternatives> TakeAlternatives()
+    {
+        IReadOnlyList<TokenAlternatives> taken = _alternatives ?? [];
+        _alternatives = null;
+        return taken;
     }
 }

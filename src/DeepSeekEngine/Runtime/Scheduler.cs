@@ -5,22 +5,21 @@ using DeepSeekEngine.Model;
 namespace DeepSeekEngine.Runtime;
 
 /// <summary>
-/// Decides what each step computes: first one token for every request that is decoding, then chunks of the prompts of those that are
+/// Decides what each step computes: first the next token of every request that is decoding, then chunks of the prompts of those that are
 /// not yet, in order of arrival. Where a prompt is cut depends on the prompt alone, so that what else is in the step never changes a
-/// request's arithmetic.
+/// request's arithmetic. Cache blocks are taken as they are needed; where they run out, the request that came last gives up its own
+/// and is computed again later.
 /// </summary>
 internal sealed class Scheduler
 {
     private readonly BlockPool _pool;
     private readonly int _maxRunning;
     private readonly int _prefillChunk;
-    private readonly Queue<Request> _waiting = new();
+    private readonly List<Request> _waiting = [];
     private readonly List<Request> _running = [];
+    private readonly List<Request> _inStep = [];
     private readonly List<Request> _answering = [];
     private readonly Batch _batch;
-
-    /// <summary>The largest step: every running request decodes while the chunk of one prompt is computed.</summary>
-    public static int StepTokens(int maxRunning, int prefillChunk) => maxRunning + prefillChunk;
 
     public Scheduler(in StepLimits limits, BlockPool pool, int maxRunning, int prefillChunk)
     {
@@ -32,29 +31,49 @@ internal sealed class Scheduler
 
     public bool HasWork => _running.Count > 0 || _waiting.Count > 0;
 
-    /// <summary>The requests the current step computes a next token for; <see cref="Request.Output"/> says where.</summary>
+    public int Running => _running.Count;
+
+    /// <summary>Requests that have begun, or ended before they could, since the scheduler was made.</summary>
+    public long LeftQueue { get; private set; }
+
+    /// <summary>Times a request gave up its cache for one that came before it.</summary>
+    public long Preemptions { get; private set; }
+
+    /// <summary>The requests of the current step in the order of its rows.</summary>
+    public ReadOnlySpan<Request> InStep => CollectionsMarshal.AsSpan(_inStep);
+
+    /// <summary>Those of them the step computes a next token for; <see cref="Request.Output"/> says where.</summary>
     public ReadOnlySpan<Request> Answering => CollectionsMarshal.AsSpan(_answering);
 
-    public void Enqueue(Request request) => _waiting.Enqueue(request);
+    public void Enqueue(Request request) => _waiting.Add(request);
 
     /// <summary>Retires what is finished or cancelled, admits what fits, and lays out the next step; an empty one if there is no work.</summary>
     public Batch NextStep()
     {
         Retire();
-        Admit();
         _batch.Clear();
+        _inStep.Clear();
         _answering.Clear();
-        foreach (var request in _running)
+        for (var i = 0; i < _running.Count; i++)
         {
-            if (request.IsDecoding)
+            if (_running[i].IsDecoding && ReserveForDecoding(i))
             {
-                AddToStep(request);
+                AddToStep(_running[i]);
             }
         }
 
-        foreach (var request in _running)
+        Admit();
+        for (var i = 0; i < _running.Count; i++)
         {
-            if (!request.IsDecoding && request.NextTokens(_prefillChunk).Length <= _batch.MaxTokens - _batch.Count)
+            var request = _running[i];
+            if (request.IsDecoding)
+            {
+                continue;
+            }
+
+            request.Share();
+            if (request.NextTokens(_prefillChunk).Length <= _batch.MaxTokens - _batch.Count && !IsComputedByAnother(request)
+                && ReserveForPrompt(request))
             {
                 AddToStep(request);
             }
@@ -66,7 +85,7 @@ internal sealed class Scheduler
     /// <summary>Marks the step's tokens as computed.</summary>
     public void Advance()
     {
-        foreach (var request in _running)
+        foreach (var request in _inStep)
         {
             request.Advance();
         }
@@ -84,20 +103,22 @@ internal sealed class Scheduler
 
     public void FailAll(Exception exception)
     {
-        FailRunning(exception);
-        while (_waiting.TryDequeue(out var request))
+        foreach (var request in _waiting)
         {
             request.Fail(exception);
         }
+
+        FailRunning(exception);
     }
 
     private void AddToStep(Request request)
     {
         var tokens = request.NextTokens(_prefillChunk);
-        var answers = request.Computed + tokens.Length == request.TokenCount;
-        var output = _batch.Add(request.Table, tokens, request.Computed, outputs: answers ? 1 : 0);
-        request.InStep(tokens.Length, output);
-        if (answers)
+        var outputs = Math.Max(0, request.Computed + tokens.Length + 1 - request.TokenCount);
+        var output = _batch.Add(request.Table, tokens, request.Computed, outputs, request.Form(_prefillChunk));
+        request.EnterStep(tokens.Length, output, outputs);
+        _inStep.Add(request);
+        if (outputs > 0)
         {
             _answering.Add(request);
         }
@@ -114,26 +135,109 @@ internal sealed class Scheduler
                 _running.RemoveAt(i);
             }
         }
+
+        for (var i = _waiting.Count - 1; i >= 0; i--)
+        {
+            _waiting[i].ObserveCancellation();
+            if (_waiting[i].IsFinished)
+            {
+                LeaveQueue(i);
+            }
+        }
     }
 
     private void Admit()
     {
-        while (_running.Count < _maxRunning && _waiting.TryPeek(out var request))
+        // What runs must be able to finish its prompt without taking blocks from anyone.
+        long promised = 0;
+        foreach (var request in _running)
         {
-            request.ObserveCancellation();
-            if (!request.IsFinished)
-            {
-                // All blocks the request can come to need are taken at once: what is admitted can always be finished.
-                if (BlockPool.BlocksFor(request.MaxLength) > _pool.FreeBlocks)
-                {
-                    return;
-                }
+            promised += request.BlocksWanted;
+        }
 
-                request.Admit(_pool);
-                _running.Add(request);
+        while (_running.Count < _maxRunning && _waiting.Count > 0)
+        {
+            var request = _waiting[0];
+            request.Admit(_pool);
+            if (promised + request.BlocksWanted > _pool.FreeBlocks)
+            {
+                request.Preempt();
+                return;
             }
 
-            _waiting.Dequeue();
+            promised += request.BlocksWanted;
+            _running.Add(request);
+            LeaveQueue(0);
         }
+    }
+
+    /// <summary>Takes a request from the waiting; counts it where it is not one that ran before.</summary>
+    private void LeaveQueue(int index)
+    {
+        LeftQueue += _waiting[index].LeaveQueue() ? 1 : 0;
+        _waiting.RemoveAt(index);
+    }
+
+    /// <summary>
+    /// Reserves the blocks of running request <paramref name="index"/>'s next token, if need be at the cost of those that came after;
+    /// false if none did and it gave up its own.
+    /// </summary>
+    private bool ReserveForDecoding(int index)
+    {
+        var request = _running[index];
+        while (!request.TryReserve(_prefillChunk))
+        {
+            PreemptLast();
+            if (_running.Count == index)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// Reserves the blocks of a part of a prompt. While others decode it can wait for them to finish; if nothing can be computed, those
+    /// that came after it make room.
+    /// </summary>
+    private bool ReserveForPrompt(Request request)
+    {
+        while (!request.TryReserve(_prefillChunk))
+        {
+            if (_batch.Count > 0 || _running[^1] == request)
+            {
+                return false;
+            }
+
+            PreemptLast();
+        }
+
+        return true;
+    }
+
+    private void PreemptLast()
+    {
+        var request = _running[^1];
+        _running.RemoveAt(_running.Count - 1);
+        request.Preempt();
+        _waiting.Insert(0, request);
+        Preemptions++;
+    }
+
+    /// <summary>
+    /// Whether this step computes, for another request, the very block this one would compute next: then it waits a step and shares it.
+    /// </summary>
+    private bool IsComputedByAnother(Request request)
+    {
+        foreach (var other in _inStep)
+        {
+            if (other.ComputesNextBlockOf(request))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

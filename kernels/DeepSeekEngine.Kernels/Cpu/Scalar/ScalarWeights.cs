@@ -6,6 +6,12 @@ internal static unsafe class ScalarWeights
     /// <summary>W[row, column].</summary>
     public static double Decode(in WeightMatrix matrix, int row, int column)
     {
+        if (matrix.IsPacked)
+        {
+            (float scale, int integer) = ScalarPacked.Element(matrix, row, column);
+            return (double)scale * integer;
+        }
+
         long index = (long)row * matrix.Columns + column;
         return matrix.Encoding switch
         {

@@ -171,9 +171,9 @@ internal sealed partial class IlgpuBackend : IBackend
         where TParameters : struct
         => new(loader, catalog.Get<TParameters>(), Stream, catalog.GroupSize);
 
-    /// <summary>Indexed by <see cref="WeightEncoding"/>.</summary>
+    /// <summary>Indexed by <see cref="WeightEncoding"/>, of which the first have kernels.</summary>
     private LoadedKernel<TParameters>[] LoadPerEncoding<TParameters>()
         where TParameters : struct
-        => [.. Enum.GetValues<WeightEncoding>().Select(
+        => [.. KernelCatalog.Encodings.Select(
             encoding => new LoadedKernel<TParameters>(loader, catalog.Get<TParameters>(encoding), Stream, catalog.GroupSize))];
 }

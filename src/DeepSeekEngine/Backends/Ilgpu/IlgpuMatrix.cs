@@ -31,6 +31,7 @@ internal sealed class DeviceWeights : IDisposable
     private readonly MemoryBuffer1D<float, Stride1D.Dense> scales;
 
     /// <exception cref="ArgumentException">The matrices differ in shape or encoding, or the description of one makes no sense.</exception>
+    /// <exception cref="NotSupportedException">The matrices are packed.</exception>
     public unsafe DeviceWeights(IlgpuBackend owner, ReadOnlySpan<WeightMatrix> matrices)
     {
         Owner = owner;
@@ -94,6 +95,12 @@ internal sealed class DeviceWeights : IDisposable
         if (matrix.Rows <= 0 || matrix.Columns <= 0 || matrix.Data is null)
         {
             throw new ArgumentException($"A weight matrix of {matrix.Rows} x {matrix.Columns} has no elements.");
+        }
+
+        if (matrix.IsPacked)
+        {
+            throw new NotSupportedException(
+                $"{matrix.Encoding} weights are computed on the CPU only; choose the CPU as the device, or a checkpoint that is not packed.");
         }
 
         bool scaled = matrix.Encoding == WeightEncoding.F8E4M3;

@@ -123,10 +123,13 @@ internal sealed unsafe partial class SimdBackend
             return;
         }
 
+        WeightMatrix matrix = SimdArguments.View(kvB, shape.Heads * shape.KeyValueHead, shape.Latent);
+        Rows contexts = SimdArguments.View(context, shape.Heads * shape.Latent, count);
         var job = new LinearJob
         {
-            Matrix = SimdArguments.View(kvB, shape.Heads * shape.KeyValueHead, shape.Latent),
-            X = SimdArguments.View(context, shape.Heads * shape.Latent, count),
+            Matrix = matrix,
+            X = contexts,
+            Packed = matrix.IsPacked ? Quantize(contexts, count, shape.Heads, shape.Latent) : default,
             Y = SimdArguments.View(heads, shape.Heads * shape.Value, count),
             Count = count,
             Scratch = Scratch(LinearJob.ScratchBytes),

@@ -1,3 +1,4 @@
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Cpu;
 
 namespace DeepSeekEngine.Backends.Simd;
@@ -82,11 +83,14 @@ internal sealed unsafe partial class SimdBackend
             return;
         }
 
+        WeightMatrix matrix = SimdArguments.View(weight, y.Width, x.Width);
+        Rows inputs = SimdArguments.View(x, x.Width, count);
         var job = new LinearJob
         {
-            Matrix = SimdArguments.View(weight, y.Width, x.Width),
-            X = SimdArguments.View(x, x.Width, count),
+            Matrix = matrix,
+            X = inputs,
             Y = SimdArguments.View(y, y.Width, count),
+            Packed = matrix.IsPacked ? Quantize(inputs, count, 1, x.Width) : default,
             Count = count,
             Scratch = Scratch(LinearJob.ScratchBytes),
             Accumulate = accumulate,

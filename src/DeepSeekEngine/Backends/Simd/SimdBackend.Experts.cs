@@ -55,11 +55,13 @@ internal sealed unsafe partial class SimdBackend
         int active = chosen.Sort(ids);
         WorkerScratch workspace = Scratch(Math.Max(ExpertGateUpJob.ScratchBytes, ExpertDownJob.ScratchBytes(pairs)));
 
+        bool packed = gate.Encoding.IsPacked() || up.Encoding.IsPacked();
         var gateUp = new ExpertGateUpJob
         {
             X = inputs,
             Gate = gates,
             Up = ups,
+            Packed = packed ? QuantizeTokens(inputs, count, chosen, expertsPerToken) : default,
             Groups = chosen,
             ExpertsPerToken = expertsPerToken,
             Hidden = hiddens,
@@ -71,6 +73,7 @@ internal sealed unsafe partial class SimdBackend
         {
             Hidden = hiddens,
             Down = downs,
+            Packed = down.Encoding.IsPacked() ? Quantize(hiddens, pairs, 1, inner, chosen.Pairs) : default,
             Groups = chosen,
             ActiveExperts = active,
             ExpertsPerToken = expertsPerToken,
@@ -81,4 +84,10 @@ internal sealed unsafe partial class SimdBackend
         };
         pool.For(ref downJob, downJob.Tasks);
     }
+
+    /// <summary>Every pair's token, in the order of the pairs, so that an expert's tokens lie side by side; a lone token but once.</summary>
+    private PackedProducts QuantizeTokens(Rows x, int count, in ExpertGroups chosen, int expertsPerToken)
+        => count == 1
+            ? Quantize(x, 1, 1, x.Width) with { Step = 0 }
+            : Quantize(x, count * expertsPerToken, 1, x.Width, chosen.Pairs, expertsPerToken);
 }

@@ -12,18 +12,28 @@ internal sealed unsafe partial class SimdBackend : IBackend
     /// <summary>Activations worth another thread: below this an element-wise operation is done before the thread is awake.</summary>
     private const int ElementGrain = 4096;
 
+    /// <summary>The same for rounding, which takes as long as a few element-wise operations together.</summary>
+    private const int QuantizeGrain = 16384;
+
     private readonly WorkerPool pool;
+    private readonly PackedKernels kernels;
     private NativeBuffer scratch = new(0);
     private NativeBuffer groups = new(0);
     private NativeBuffer splits = new(0);
+    private NativeBuffer quantized = new(0);
 
     /// <param name="threads">Threads that compute, the caller's included; 0 for one a processor this process may use.</param>
     /// <param name="width">The registers to compute with; null for the widest this processor has.</param>
-    public SimdBackend(int threads = 0, LaneWidth? width = null)
+    /// <param name="path">The instructions to compute packed matrices with; null for the best this processor has.</param>
+    public SimdBackend(int threads = 0, LaneWidth? width = null, PackedPath? path = null)
     {
+        kernels = path is { } chosen ? PackedKernels.Of(chosen) : PackedKernels.Native;
         pool = new WorkerPool(threads, width);
         DeviceName = $"CPU ({pool.Workers} {(pool.Workers == 1 ? "thread" : "threads")}, {(int)(width ?? LaneWidths.Native)}-bit SIMD)";
     }
+
+    /// <summary>The processor without regard to how it is used.</summary>
+    public static string ProcessorName => $"CPU ({Environment.ProcessorCount} processors, {(int)LaneWidths.Native}-bit SIMD)";
 
     public string DeviceName { get; }
 
@@ -69,6 +79,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
         scratch.Dispose();
         groups.Dispose();
         splits.Dispose();
+        quantized.Dispose();
     }
 
     /// <exception cref="InsufficientMemoryException">There is not that much memory.</exception>
@@ -104,6 +115,28 @@ internal sealed unsafe partial class SimdBackend : IBackend
         long rounded = (bytesPerWorker + 4095) & ~4095L;
         Reserve(ref scratch, checked(rounded * pool.Workers));
         return new WorkerScratch(scratch.Pointer, rounded);
+    }
+
+    /// <summary>
+    /// Rounds <paramref name="rows"/> rows, each in <paramref name="parts"/> parts of <paramref name="columns"/>, to the integers that
+    /// packed matrices are multiplied with.
+    /// </summary>
+    /// <param name="numbers">Which rows: row i is number numbers[i] / divisor of x. Null for all in order.</param>
+    private PackedProducts Quantize(Rows x, int rows, int parts, int columns, int* numbers = null, int divisor = 1)
+    {
+        int count = checked(rows * parts);
+        Reserve(ref quantized, QuantizedRows.ByteLength(count, columns));
+        var job = new QuantizeJob
+        {
+            X = x,
+            Parts = parts,
+            Columns = columns,
+            Numbers = numbers,
+            Divisor = divisor,
+            Y = new QuantizedRows(quantized.Pointer, count, columns),
+        };
+        pool.For(ref job, count, Math.Max(1, QuantizeGrain / columns));
+        return new PackedProducts { Kernels = kernels, X = job.Y, Step = parts };
     }
 
     /// <summary>Whether there is anything to do.</summary>

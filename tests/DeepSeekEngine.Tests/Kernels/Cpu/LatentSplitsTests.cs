@@ -37,8 +37,9 @@ public class LatentSplitsTests
 
     [Test]
     public void Long_contexts_agree_with_the_scalar_twin_and_neither_threads_nor_batch_change_a_bit(
-        [ValueSource(nameof(Shapes))] MlaShape shape, [Values(128, 256, 512)] int bits)
+        [Values(0, 1, 2)] int which, [Values(128, 256, 512)] int bits)
     {
+        MlaShape shape = Shapes[which];
         int width = shape.Heads * shape.Latent;
         float[] absorbed = Values(new Random(1), Positions.Length * shape.Heads * shape.CacheRow);
         float[]? expected = null;

@@ -1,0 +1,71 @@
+using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Model;
+
+namespace DeepSeekEngine.Benchmarks.Synthetic;
+
+/// <summary>The true dimensions of published models, and of slices of them that fit a small machine.</summary>
+internal static class Shapes
+{
+    public static IReadOnlyList<string> Names { get; } = ["mid9", "v2-lite", "moonlight", "r1"];
+
+    /// <param name="layers">As many decoder layers, of which the published number is dense; 0 for the shape's own.</param>
+    /// <exception cref="ArgumentException">There is no such shape.</exception>
+    public static ModelConfig Of(string name, int layers = 0)
+    {
+        var config = name switch
+        {
+            // V3's architecture at V2-Lite's widths: 4.9 B parameters, 0.83 B active.
+            "mid9" => Config(
+                Architecture.DeepSeekV3, 32768, 2048, 9, 1536, 16, 11264, 1408, 2, 1, 10000, Sigmoid(64, 6, 1, 1, 2.5f)),
+            "v2-lite" => Config(
+                Architecture.DeepSeekV2, 102400, 2048, 27, null, 16, 10944, 1408, 2, 1, 10000,
+                Sigmoid(64, 6, 1, 1, 1) with { Sigmoid = false, BiasCorrected = false, Normalize = false }),
+            "moonlight" => Config(
+                Architecture.DeepSeekV3, 163840, 2048, 27, null, 16, 11264, 1408, 2, 1, 50000, Sigmoid(64, 6, 1, 1, 2.446f)),
+
+            // One dense and one MoE layer of the 61: a layer is as it is in R1, only the output head weighs more than its share.
+            "r1" => Config(
+                Architecture.DeepSeekV3, 129280, 7168, 2, 1536, 128, 18432, 2048, 1, 1, 10000, Sigmoid(256, 8, 8, 4, 2.5f)),
+            _ => throw new ArgumentException($"There is no shape '{name}'; there are {string.Join(", ", Names)}."),
+        };
+        return layers > 0 ? config with { Layers = layers } : config;
+    }
+
+    private static RouterShape Sigmoid(int experts, int chosen, int groups, int kept, float scale) => new()
+    {
+        Experts = experts,
+        ExpertsPerToken = chosen,
+        Groups = groups,
+        GroupsKept = kept,
+        Sigmoid = true,
+        BiasCorrected = true,
+        Normalize = true,
+        Scale = scale,
+    };
+
+    private static ModelConfig Config(
+        Architecture architecture, int vocabulary, int hidden, int layers, int? queryRank, int heads, int dense, int expert, int shared,
+        int denseLayers, double theta, RouterShape router) => new()
+    {
+        Architecture = architecture,
+        VocabSize = vocabulary,
+        HiddenSize = hidden,
+        Layers = layers,
+        MtpLayers = 0,
+        QLoraRank = queryRank,
+        Attention = new MlaShape { Heads = heads, Nope = 128, Rope = 64, Value = 128, Latent = 512, Scale = 1f / MathF.Sqrt(192) },
+        IntermediateSize = dense,
+        MoeIntermediateSize = expert,
+        Router = router,
+        SharedExperts = shared,
+        FirstMoeLayer = denseLayers,
+        MoeLayerFrequency = 1,
+        RmsNormEpsilon = 1e-6f,
+        RopeTheta = theta,
+        Yarn = null,
+        MaxPositions = 163840,
+        TiedEmbeddings = false,
+        Fp8 = new Fp8Quantization(128, 128),
+        EosTokens = [],
+    };
+}

@@ -1,0 +1,72 @@
+using System.Runtime.Intrinsics;
+
+namespace DeepSeekEngine.Kernels.Cpu;
+
+/// <summary>The instruction sets there are micro-kernels for, a better one after those it replaces.</summary>
+internal enum PackedPath
+{
+    Portable,
+    AdvSimd,
+    AdvSimdDot,
+    Avx2,
+    Avx512,
+    AvxVnni,
+}
+
+/// <summary>The micro-kernels a backend computes packed matrices with, chosen once.</summary>
+internal readonly unsafe struct PackedKernels
+{
+    private readonly delegate*<PackedTile*, void> int8;
+    private readonly delegate*<PackedTile*, void> int4;
+
+    public PackedKernels(delegate*<PackedTile*, void> int8, delegate*<PackedTile*, void> int4)
+    {
+        this.int8 = int8;
+        this.int4 = int4;
+    }
+
+    /// <summary>Those of the best path this processor has.</summary>
+    public static PackedKernels Native => Of(Enum.GetValues<PackedPath>().Last(IsSupported));
+
+    public static bool IsSupported(PackedPath path) => path switch
+    {
+        PackedPath.Portable => true,
+        PackedPath.AdvSimd => AdvSimdInt8.IsSupported,
+        PackedPath.AdvSimdDot => AdvSimdDotInt8.IsSupported,
+        PackedPath.Avx2 => Avx2Int8.IsSupported,
+        PackedPath.Avx512 => Avx512Int8.IsSupported,
+        PackedPath.AvxVnni => AvxVnniInt8.IsSupported,
+        _ => throw new ArgumentOutOfRangeException(nameof(path)),
+    };
+
+    /// <exception cref="PlatformNotSupportedException">This processor does not have the instructions.</exception>
+    public static PackedKernels Of(PackedPath path) => !IsSupported(path)
+        ? throw new PlatformNotSupportedException($"This processor has no {path} instructions.")
+        : path switch
+        {
+            PackedPath.AdvSimd => new(
+                &PackedLoop.Run<Int8Format, AdvSimdInt8, Four<Vector128<sbyte>>, Four<Vector128<int>>>,
+                &PackedLoop.Run<Int4Format, AdvSimdInt4, Two<Four<Vector128<sbyte>>>, Four<Vector128<int>>>),
+            PackedPath.AdvSimdDot => new(
+                &PackedLoop.Run<Int8Format, AdvSimdDotInt8, Four<Vector128<sbyte>>, Four<Vector128<int>>>,
+                &PackedLoop.Run<Int4Format, AdvSimdDotInt4, Two<Four<Vector128<sbyte>>>, Four<Vector128<int>>>),
+            PackedPath.Avx2 => new(
+                &PackedLoop.Run<Int8Format, Avx2Int8, Four<Vector256<sbyte>>, Two<Vector256<int>>>,
+                &PackedLoop.Run<Int4Format, Avx2Int4, Four<Vector256<byte>>, Two<Vector256<short>>>),
+            PackedPath.Avx512 => new(
+                &PackedLoop.Run<Int8Format, Avx512Int8, Two<Vector512<short>>, Vector512<int>>,
+                &PackedLoop.Run<Int4Format, Avx512Int4, Two<Vector512<byte>>, Vector512<short>>),
+            PackedPath.AvxVnni => new(
+                &PackedLoop.Run<Int8Format, AvxVnniInt8, Two<Vector256<byte>>, Two<Vector256<int>>>,
+                &PackedLoop.Run<Int4Format, AvxVnniInt4, Four<Vector256<byte>>, Two<Vector256<int>>>),
+            _ => new(
+                &PackedLoop.Run<Int8Format, PortableInt8, Four<Vector128<uint>>, Four<Vector128<int>>>,
+                &PackedLoop.Run<Int4Format, PortableInt4, Two<Four<Vector128<uint>>>, Four<Vector128<int>>>),
+        };
+
+    public void Run(WeightEncoding encoding, PackedTile* tile)
+    {
+        delegate*<PackedTile*, void> kernel = encoding == WeightEncoding.Int8 ? int8 : int4;
+        kernel(tile);
+    }
+}

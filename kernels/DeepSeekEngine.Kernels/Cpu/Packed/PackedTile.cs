@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+
+namespace DeepSeekEngine.Kernels.Cpu;
+
+/// <summary>
+/// One panel of a packed matrix times some tokens: what a micro-kernel, compiled or emitted at run time, is called with. All strides
+/// are in elements, from one token to the next.
+/// <code>
+/// Y[t, r] = fma(float(isum_b), wScale[b, r] * xScale[t, b], ...)   folded over the groups b of columns, ascending, from 0; r &lt; 16
+/// Int8    b = 128 columns: isum = sum(stored * x) - 128 * sum(x)
+/// Int4    b =  32 columns: isum = sum(stored * x) -   8 * sum(x), xScale that of the 128 columns b lies in
+/// </code>
+/// isum is exact, so every micro-kernel gives the same bits.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct PackedTile
+{
+    /// <summary>The panel, as <see cref="PackedLayout"/> says.</summary>
+    public byte* Weights;
+
+    /// <summary>Blocks of the panel; the activations are filled up with zeros to as many columns.</summary>
+    public int Blocks;
+
+    /// <summary>At least 1.</summary>
+    public int Tokens;
+
+    /// <summary>[Tokens, columns] integers from -127 to 127.</summary>
+    public sbyte* X;
+
+    public nint XStride;
+
+    /// <summary>[Tokens, columns / 128].</summary>
+    public float* XScales;
+
+    public nint XScaleStride;
+
+    /// <summary>[Tokens, columns / 32] the sums of the integers in X.</summary>
+    public int* XSums;
+
+    public nint XSumStride;
+
+    /// <summary>[Tokens, 16], overwritten.</summary>
+    public float* Y;
+
+    public nint YStride;
+}
