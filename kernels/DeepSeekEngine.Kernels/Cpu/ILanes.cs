@@ -44,6 +44,18 @@ internal unsafe interface ILanes<TSelf>
 
     static abstract TSelf Exp(TSelf value);
 
+    /// <summary>The larger; where the right is not a number, that.</summary>
+    static abstract TSelf Max(TSelf left, TSelf right);
+
+    /// <summary>The smaller; where the right is not a number, that.</summary>
+    static abstract TSelf Min(TSelf left, TSelf right);
+
+    /// <summary>The nearest whole number, ties to even.</summary>
+    static abstract TSelf Round(TSelf value);
+
+    /// <summary>2^n of whole n, -126 .. 127; 0 of -127 and infinity of 128.</summary>
+    static abstract TSelf PowerOfTwo(TSelf value);
+
     /// <summary>The sum of all lanes, in one fixed order.</summary>
     static abstract float Sum(TSelf value);
 

@@ -12,6 +12,9 @@ internal enum LaneWidth
 
 internal static class LaneWidths
 {
+    /// <summary>float32 lanes of the widest registers there are.</summary>
+    public const int MaxLanes = (int)LaneWidth.Bits512 / 32;
+
     /// <summary>The widest registers this processor computes with.</summary>
     public static LaneWidth Native => Vector512.IsHardwareAccelerated ? LaneWidth.Bits512
         : Vector256.IsHardwareAccelerated ? LaneWidth.Bits256

@@ -5,15 +5,14 @@ namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
 /// context[t, h] = sum_j softmax_j(scale * absorbed[t, h] . cache[j]) cache[j, :c] over positions j &lt;= position of t; absorbed
-/// [count, H * (c + r)], cache [cache rows, c + r], context [count, H * c]. A task is a token and a few heads, which read the
-/// sequence's rows once, a block of positions at a time in ascending order.
+/// [count, H * (c + r)], cache [cache rows, c + r], context [count, H * c]. A task is a split of a token's positions and a group of
+/// heads, which together read the split's rows once. A token of one split is finished here; the others' partial results are joined
+/// by <see cref="JoinSplitsJob"/>.
 /// </summary>
 internal readonly unsafe struct LatentAttentionJob : IParallelJob
 {
-    /// <summary>Heads a task has at most.</summary>
-    public const int MaxHeadGroup = 4;
-
-    private const int Block = 48;
+    /// <summary>Heads a task has at most: their queries, contexts and a block of the cache share a second-level cache.</summary>
+    public const int MaxHeadGroup = 32;
 
     public required Rows Absorbed { get; init; }
 
@@ -25,58 +24,138 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
 
     public required Rows Context { get; init; }
 
+    public required LatentSplits Splits { get; init; }
+
     public required int HeadGroup { get; init; }
 
-    public int GroupsPerToken => (Shape.Heads + HeadGroup - 1) / HeadGroup;
+    public required WorkerScratch Scratch { get; init; }
+
+    public int GroupsPerSplit => (Shape.Heads + HeadGroup - 1) / HeadGroup;
+
+    public int Tasks => checked(Splits.Total * GroupsPerSplit);
+
+    public static long ScratchBytes(in MlaShape shape)
+        => (long)MaxHeadGroup * shape.CacheRow * sizeof(float);
 
     [SkipLocalsInit]
     public void Run<TLanes>(int start, int end, int worker)
         where TLanes : unmanaged, ILanes<TLanes>
     {
-        float* scores = stackalloc float[MaxHeadGroup * Block];
-        float** rows = stackalloc float*[Block];
-        float** columns = stackalloc float*[Block];
-        float* maximum = stackalloc float[MaxHeadGroup];
-        float* sum = stackalloc float[MaxHeadGroup];
-        float* decay = stackalloc float[MaxHeadGroup];
-        for (int i = 0; i < Block; i++)
-        {
-            columns[i] = scores + i;
-        }
+        float* scores = stackalloc float[QueryLanes.MaxRegisters * LaneWidths.MaxLanes * QueryLanes.Block];
+        float** rows = stackalloc float*[QueryLanes.Block];
 
+        // Of each head of the group: the maximum, the sum and the decay.
+        float* state = stackalloc float[3 * MaxHeadGroup];
         for (int task = start; task < end; task++)
         {
-            int t = task / GroupsPerToken;
-            int head = task % GroupsPerToken * HeadGroup;
+            int split = task / GroupsPerSplit;
+            int head = task % GroupsPerSplit * HeadGroup;
             int heads = Math.Min(HeadGroup, Shape.Heads - head);
-            float* query = Absorbed[t] + (long)head * Shape.CacheRow;
-            float* context = Context[t] + (long)head * Shape.Latent;
-            new Span<float>(context, heads * Shape.Latent).Clear();
-            new Span<float>(maximum, heads).Fill(float.NegativeInfinity);
-            new Span<float>(sum, heads).Clear();
-            int positions = Tokens.Position(t) + 1;
-            for (int position = 0; position < positions; position += Block)
+            int token = Splits.Token(split);
+            bool only = Splits.Count(token) == 1;
+            float* context = (only ? Context[token] : Splits.Context(split)) + (long)head * Shape.Latent;
+            Attend<TLanes>(split, token, head, heads, context, scores, rows, state, (float*)Scratch[worker]);
+            if (only)
             {
-                int count = Math.Min(Block, positions - position);
-                for (int j = 0; j < count; j++)
-                {
-                    rows[j] = Cache.Data + Tokens.CacheRow(t, position + j) * Cache.Stride;
-                }
-
-                DotProduct.Products<TLanes>(query, Shape.CacheRow, heads, rows, count, 0, Shape.CacheRow, columns, Block, false);
                 for (int h = 0; h < heads; h++)
                 {
-                    decay[h] = RunningSoftmax.Update<TLanes>(scores + h * Block, count, Shape.Scale, ref maximum[h], ref sum[h]);
+                    var values = new Span<float>(context + (long)h * Shape.Latent, Shape.Latent);
+                    TensorPrimitives.Divide(values, state[MaxHeadGroup + h], values);
                 }
-
-                WeightedRows.Add<TLanes>(rows, count, 0, scores, Block, decay, context, Shape.Latent, heads, Shape.Latent);
             }
-
-            for (int h = 0; h < heads; h++)
+            else
             {
-                var values = new Span<float>(context + (long)h * Shape.Latent, Shape.Latent);
-                TensorPrimitives.Divide(values, sum[h], values);
+                new Span<float>(state, heads).CopyTo(new Span<float>(Splits.Maximum(split) + head, heads));
+                new Span<float>(state + MaxHeadGroup, heads).CopyTo(new Span<float>(Splits.Sum(split) + head, heads));
             }
+        }
+    }
+
+    private void Attend<TLanes>(
+        int split, int token, int head, int heads, float* context, float* scores, float** rows, float* state, float* packed)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        float* sum = state + MaxHeadGroup, decay = sum + MaxHeadGroup;
+        new Span<float>(state, MaxHeadGroup).Fill(QueryLanes.NoMaximum);
+        new Span<float>(sum, MaxHeadGroup).Clear();
+        new Span<float>(context, heads * Shape.Latent).Clear();
+        float* query = Absorbed[token] + (long)head * Shape.CacheRow;
+        for (int h = 0, queries; h < heads; h += queries)
+        {
+            int lanes = QueryLanes.Registers<TLanes>(heads - h) * TLanes.Count;
+            queries = Math.Min(lanes, heads - h);
+            QueryLanes.Pack(
+                query + h * Shape.CacheRow, Shape.CacheRow, queries, Shape.CacheRow, packed + h * Shape.CacheRow, lanes);
+        }
+
+        int end = Splits.End(split, token);
+        for (int position = Splits.Start(split, token), count; position < end; position += count)
+        {
+            count = Math.Min(QueryLanes.Block, end - position);
+            for (int j = 0; j < QueryLanes.Block; j++)
+            {
+                rows[j] = j < count ? Cache.Data + Tokens.CacheRow(token, position + j) * Cache.Stride : rows[count - 1];
+            }
+
+            for (int h = 0, queries; h < heads; h += queries)
+            {
+                int registers = QueryLanes.Registers<TLanes>(heads - h);
+                int lanes = registers * TLanes.Count;
+                queries = Math.Min(lanes, heads - h);
+                QueryLanes.Scores<TLanes>(
+                    packed + h * Shape.CacheRow, registers, rows, count, 0, Shape.CacheRow, scores, accumulate: false);
+                QueryLanes.Softmax<TLanes>(scores, registers, count, Shape.Scale, state + h, sum + h, decay + h);
+                QueryValues.Add<TLanes>(
+                    rows, count, 0, scores, lanes, decay + h, context + (long)h * Shape.Latent, Shape.Latent, queries, Shape.Latent);
+            }
+        }
+    }
+}
+
+/// <summary>
+/// context[t, h] of the tokens with several splits, from what each split found: sum_s e_s context_s / sum_s e_s sum_s,
+/// e_s = exp(maximum_s - maximum), splits in ascending order. A task is a token and a head.
+/// </summary>
+internal readonly unsafe struct JoinSplitsJob : IParallelJob
+{
+    public required LatentSplits Splits { get; init; }
+
+    public required MlaShape Shape { get; init; }
+
+    public required Rows Context { get; init; }
+
+    public void Run<TLanes>(int start, int end, int worker)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        for (int task = start; task < end; task++)
+        {
+            int token = task / Shape.Heads;
+            int head = task % Shape.Heads;
+            int first = Splits.First(token), count = Splits.Count(token);
+            if (count == 1)
+            {
+                continue;
+            }
+
+            float maximum = QueryLanes.NoMaximum;
+            for (int s = first; s < first + count; s++)
+            {
+                maximum = Math.Max(maximum, Splits.Maximum(s)[head]);
+            }
+
+            float* context = Context[token] + (long)head * Shape.Latent;
+            var values = new Span<float>(context, Shape.Latent);
+            values.Clear();
+            float sum = 0;
+            for (int s = first; s < first + count; s++)
+            {
+                float weight = MathF.Exp(Splits.Maximum(s)[head] - maximum);
+                sum += weight * Splits.Sum(s)[head];
+                var part = new ReadOnlySpan<float>(Splits.Context(s) + (long)head * Shape.Latent, Shape.Latent);
+                TensorPrimitives.MultiplyAdd(part, weight, values, values);
+            }
+
+            TensorPrimitives.Divide(values, sum, values);
         }
     }
 }

@@ -6,6 +6,12 @@ namespace DeepSeekEngine.Backends.Simd;
 /// <content>Multi-head latent attention, absorbed and expanded.</content>
 internal sealed unsafe partial class SimdBackend
 {
+    /// <summary>What the splits of the tokens attending at once take, unless those of one token take more.</summary>
+    private const long SplitBytes = 16L << 20;
+
+    /// <summary>Fewer heads than this leave lanes of the widest registers empty.</summary>
+    private const int MinHeadGroup = 8;
+
     public void RotateQueries(Activations q, DeviceArray<float> rope, in TokenTables tokens, in MlaShape shape, int count)
     {
         SimdArguments.Check(shape);
@@ -79,24 +85,34 @@ internal sealed unsafe partial class SimdBackend
             return;
         }
 
-        // More heads a task read the cache less often, as long as every worker has something to do.
-        int headGroup = LatentAttentionJob.MaxHeadGroup;
-        while (headGroup > 1 && (long)count * shape.Heads / headGroup < 2 * pool.Workers)
-        {
-            headGroup /= 2;
-        }
-
+        Rows queries = SimdArguments.View(absorbed, shape.Heads * shape.CacheRow, count);
         Rows rows = SimdArguments.View(cache, shape.CacheRow, out long cacheRows);
-        var job = new LatentAttentionJob
+        Rows contexts = SimdArguments.View(context, shape.Heads * shape.Latent, count);
+        WorkerScratch workspace = Scratch(LatentAttentionJob.ScratchBytes(shape));
+
+        // As many tokens at once as their splits' results have room for; a token's result does not depend on it.
+        for (int first = 0, group; first < count; first += group)
         {
-            Absorbed = SimdArguments.View(absorbed, shape.Heads * shape.CacheRow, count),
-            Cache = rows,
-            Tokens = SimdArguments.View(tokens, count, cacheRows),
-            Shape = shape,
-            Context = SimdArguments.View(context, shape.Heads * shape.Latent, count),
-            HeadGroup = headGroup,
-        };
-        pool.For(ref job, checked(count * job.GroupsPerToken));
+            TokenView view = SimdArguments.View(tokens.From(first), count - first, cacheRows);
+            group = 0;
+            int divided = 0;
+            while (group < count - first)
+            {
+                int more = LatentSplits.CountAt(view.Position(group));
+                if (group > 0 && LatentSplits.ByteLength(shape, group + 1, divided + more) > SplitBytes)
+                {
+                    break;
+                }
+
+                divided += more;
+                group++;
+            }
+
+            Reserve(ref splits, LatentSplits.ByteLength(shape, group, divided));
+            AttendLatents(
+                new LatentSplits(splits.Pointer, view, shape, group), group, view, shape, rows, workspace,
+                new Rows(queries[first], queries.Stride, queries.Width), new Rows(contexts[first], contexts.Stride, contexts.Width));
+        }
     }
 
     public void ProjectLatents(Activations context, Matrix kvB, in MlaShape shape, Activations heads, int count)
@@ -173,7 +189,38 @@ internal sealed unsafe partial class SimdBackend
             State = SimdArguments.View(state, shape.Heads * 2, count),
             Heads = SimdArguments.View(heads, shape.Heads * shape.Value, count),
             Count = count,
+            Scratch = Scratch(ExpandedAttentionJob.ScratchBytes(shape)),
         };
         pool.For(ref job, job.Tasks);
+    }
+
+    private void AttendLatents(
+        in LatentSplits divided, int count, in TokenView view, in MlaShape shape, Rows cache, WorkerScratch workspace,
+        Rows queries, Rows contexts)
+    {
+        // More heads a task read the cache less often, as long as every worker has several to choose from.
+        int headGroup = LatentAttentionJob.MaxHeadGroup;
+        while (headGroup > MinHeadGroup && (long)divided.Total * shape.Heads / headGroup < 4 * pool.Workers)
+        {
+            headGroup /= 2;
+        }
+
+        var job = new LatentAttentionJob
+        {
+            Absorbed = queries,
+            Cache = cache,
+            Tokens = view,
+            Shape = shape,
+            Context = contexts,
+            Splits = divided,
+            HeadGroup = headGroup,
+            Scratch = workspace,
+        };
+        pool.For(ref job, job.Tasks);
+        if (divided.Total > count)
+        {
+            var join = new JoinSplitsJob { Splits = divided, Shape = shape, Context = contexts };
+            pool.For(ref join, checked(count * shape.Heads));
+        }
     }
 }

@@ -19,6 +19,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
     private readonly PackedKernels kernels;
     private NativeBuffer scratch = new(0);
     private NativeBuffer groups = new(0);
+    private NativeBuffer splits = new(0);
     private NativeBuffer quantized = new(0);
 
     /// <param name="threads">Threads that compute, the caller's included; 0 for one a processor this process may use.</param>
@@ -77,6 +78,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
         pool.Dispose();
         scratch.Dispose();
         groups.Dispose();
+        splits.Dispose();
         quantized.Dispose();
     }
 
