@@ -11,4 +11,8 @@ namespace DeepSeekEngine;
 /// <param name="WeightBytes">Bytes of the weight files.</param>
 public sealed record ModelInfo(
     string Directory, string Architecture, string Device, int Layers, int MtpModules, int VocabularySize, int ContextLength,
-    long WeightBytes);
+    long WeightBytes)
+{
+    /// <summary>What telemetry calls the model: the name of its directory.</summary>
+    public string Name => Path.GetFileName(Path.TrimEndingDirectorySeparator(Directory));
+}

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
 using System.Threading.Channels;
+using DeepSeekEngine.Diagnostics;
 using DeepSeekEngine.Model;
 using Microsoft.Extensions.Logging;
 
@@ -20,14 +21,17 @@ internal sealed class Engine : IAsyncDisposable
     private readonly int _maxQueued;
     private readonly SpeculationGovernor _governor;
     private readonly Batch? _drafts;
+    private readonly EngineTelemetry _telemetry;
     private readonly Channel<Request> _arrivals = Channel.CreateUnbounded<Request>(new UnboundedChannelOptions { SingleReader = true });
     private long _submitted;
     private long _leftQueue;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <param name="name">The model's name.</param>
     /// <param name="prefillChunk">Prompt tokens a step takes of one request at most.</param>
     /// <param name="sampledVocabulary">Tokens with ids from here on do not exist: the model's vocabulary is padded.</param>
-    public Engine(Transformer transformer, EngineOptions options, int prefillChunk, int sampledVocabulary, ILogger logger)
+    public Engine(
+        string name, Transformer transformer, EngineOptions options, int prefillChunk, int sampledVocabulary, ILogger logger)
     {
         _transformer = transformer;
         _scheduler = new Scheduler(transformer.Limits, transformer.Cache.Pool, options.MaxConcurrentRequests, prefillChunk);
@@ -39,11 +43,17 @@ internal sealed class Engine : IAsyncDisposable
         _drafts = transformer.MtpModules > 0
             ? new Batch(transformer.Limits.Tokens, transformer.Limits.Sequences, transformer.Limits.Outputs)
             : null;
-        new Thread(Run) { Name = "DeepSeekEngine", IsBackground = true }.Start();
+        _telemetry = new EngineTelemetry(name, Load);
+
+        // Unsafe as in: without what flows with the loading thread, its activity for one.
+        new Thread(Run) { Name = "DeepSeekEngine", IsBackground = true }.UnsafeStart();
     }
 
     /// <summary>Times a request gave up its cache for one that came before it.</summary>
     public long Preemptions => _scheduler.Preemptions;
+
+    /// <summary>What its requests and steps tell.</summary>
+    public EngineTelemetry Telemetry => _telemetry;
 
     /// <exception cref="QueueFullException">Too many requests are waiting.</exception>
     /// <exception cref="ObjectDisposedException">The engine has stopped.</exception>
@@ -52,10 +62,13 @@ internal sealed class Engine : IAsyncDisposable
         if (Interlocked.Increment(ref _submitted) - Volatile.Read(ref _leftQueue) > _maxQueued)
         {
             Interlocked.Decrement(ref _submitted);
-            throw new QueueFullException(_maxQueued);
+            throw Refuse(request, new QueueFullException(_maxQueued));
         }
 
-        ObjectDisposedException.ThrowIf(!_arrivals.Writer.TryWrite(request), typeof(DeepSeekModel));
+        if (!_arrivals.Writer.TryWrite(request))
+        {
+            throw Refuse(request, new ObjectDisposedException(typeof(DeepSeekModel).FullName));
+        }
     }
 
     /// <summary>Stops after the step in progress and fails what was not finished.</summary>
@@ -91,8 +104,21 @@ internal sealed class Engine : IAsyncDisposable
 
         TakeArrivals();
         _scheduler.FailAll(end);
+        _telemetry.Dispose();
         _stopped.SetResult();
     }
+
+    private static Exception Refuse(Request request, Exception exception)
+    {
+        request.Fail(exception);
+        return exception;
+    }
+
+    private EngineLoad Load()
+        => new(
+            _scheduler.Running,
+            Math.Max(0, Volatile.Read(ref _submitted) - Volatile.Read(ref _leftQueue)),
+            1 - ((double)_transformer.Cache.Pool.FreeBlocks / _transformer.Cache.Pool.Blocks));
 
     private void TakeArrivals()
     {
@@ -110,6 +136,7 @@ internal sealed class Engine : IAsyncDisposable
         var started = Stopwatch.GetTimestamp();
         var step = _scheduler.NextStep();
         Volatile.Write(ref _leftQueue, _scheduler.LeftQueue);
+        _telemetry.Step(_scheduler.InStep.Length, step.Count, _scheduler.Preemptions);
         if (step.Count == 0)
         {
             return;

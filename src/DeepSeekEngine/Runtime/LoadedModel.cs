@@ -1,5 +1,6 @@
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Diagnostics;
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Tokenizer;
 using DeepSeekEngine.Weights;
@@ -61,11 +62,11 @@ internal sealed class LoadedModel : IAsyncDisposable
                 done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
             Transformer = Own(new Transformer(backend, weights, _config, limits));
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
-            Engine = new Engine(
-                Transformer, options, Math.Min(options.PrefillChunk, limits.ContextLength), _tokenizer.VocabSize, logger);
             Info = new ModelInfo(
                 directory, $"{_config.Architecture switch { Architecture.DeepSeekV2 => "DeepseekV2", _ => "DeepseekV3" }}ForCausalLM",
                 backend.DeviceName, _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes);
+            Engine = new Engine(
+                Info.Name, Transformer, options, Math.Min(options.PrefillChunk, limits.ContextLength), _tokenizer.VocabSize, logger);
             logger.LogInformation(
                 "Loaded {Directory}: {Architecture} on {Device}, context {ContextLength}.",
                 Info.Directory, Info.Architecture, Info.Device, Info.ContextLength);
@@ -124,7 +125,7 @@ internal sealed class LoadedModel : IAsyncDisposable
 
         var tokens = new List<int>();
         _tokenizer.Encode(text, tokens);
-        return new Prompt([.. tokens], opensReasoning);
+        return new Prompt([.. tokens], opensReasoning, TelemetryTags.Chat);
     }
 
     /// <summary>A prompt as it is.</summary>
@@ -141,9 +142,10 @@ internal sealed class LoadedModel : IAsyncDisposable
         }
 
         var text = prompt.TextValue ?? _tokenizer.Decode(tokens.AsSpan(Math.Max(0, tokens.Length - 8)), skipSpecial: false);
-        return new Prompt(tokens, text.AsSpan().TrimEnd('\n').EndsWith(ThinkTag, StringComparison.Ordinal));
+        return new Prompt(tokens, text.AsSpan().TrimEnd('\n').EndsWith(ThinkTag, StringComparison.Ordinal), TelemetryTags.TextCompletion);
     }
 
+    /// <summary>A request that begins now; whoever makes it submits it.</summary>
     public Request CreateRequest(Prompt prompt, GenerationOptions options, CancellationToken cancellationToken)
     {
         var sampling = SamplingParameters.Resolve(
@@ -160,6 +162,7 @@ internal sealed class LoadedModel : IAsyncDisposable
                 Sampler = new Sampler(sampling, Math.Min(_config.VocabSize, _tokenizer.VocabSize)),
                 Text = new ResponseText(
                     _tokenizer, new ThinkSplitter(prompt.OpensReasoning), new StopSequences(options.StopSequences ?? [])),
+                Telemetry = Engine.Telemetry.Request(prompt.Operation, options),
                 LogProbabilities = options.TopLogProbabilities is { } top ? new LogProbabilities(top, _tokenizer) : null,
             },
             cancellationToken);
@@ -211,4 +214,5 @@ internal sealed class LoadedModel : IAsyncDisposable
 /// <summary>An encoded conversation.</summary>
 /// <param name="Tokens">Its tokens.</param>
 /// <param name="OpensReasoning">Whether it ends in the opening tag, so that the response begins inside the reasoning.</param>
-internal sealed record Prompt(int[] Tokens, bool OpensReasoning);
+/// <param name="Operation">What is asked for, as telemetry names it.</param>
+internal sealed record Prompt(int[] Tokens, bool OpensReasoning, string Operation);

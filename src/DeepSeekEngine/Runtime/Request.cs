@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Threading.Channels;
 using DeepSeekEngine.Cache;
+using DeepSeekEngine.Diagnostics;
 using DeepSeekEngine.Model;
 
 namespace DeepSeekEngine.Runtime;
@@ -22,6 +23,7 @@ internal sealed class Request
     private readonly ResponseText _text;
     private readonly LogProbabilities? _logProbabilities;
     private readonly int[] _endTokens;
+    private readonly RequestTelemetry _telemetry;
     private readonly CancellationToken _cancellationToken;
     private readonly Channel<GenerationChunk> _chunks = Channel.CreateUnbounded<GenerationChunk>(
         new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
@@ -55,6 +57,7 @@ internal sealed class Request
         _text = plan.Text;
         _logProbabilities = plan.LogProbabilities;
         _endTokens = plan.EndTokens;
+        _telemetry = plan.Telemetry;
         _cancellationToken = cancellationToken;
     }
 
@@ -249,7 +252,12 @@ internal sealed class Request
 
     public void Fail(Exception exception)
     {
-        IsFinished = true;
+        if (!IsFinished)
+        {
+            IsFinished = true;
+            _telemetry.Failed(exception);
+        }
+
         _chunks.Writer.TryComplete(exception);
     }
 
@@ -273,7 +281,7 @@ internal sealed class Request
     {
         IsFinished = true;
         var response = TokenCount - _promptLength;
-        _text.Complete(_chunks.Writer, reason, new Usage
+        var usage = new Usage
         {
             PromptTokens = _promptLength,
             CachedPromptTokens = _cachedPromptTokens,
@@ -284,7 +292,9 @@ internal sealed class Request
             TimeInQueue = _timeInQueue,
             TimeToFirstToken = _timeToFirstToken,
             Duration = Stopwatch.GetElapsedTime(_started),
-        });
+        };
+        _telemetry.Finished(reason, usage);
+        _text.Complete(_chunks.Writer, reason, usage);
         _chunks.Writer.TryComplete();
     }
 }
@@ -310,6 +320,8 @@ internal sealed record RequestPlan
     public required Sampler Sampler { get; init; }
 
     public required ResponseText Text { get; init; }
+
+    public required RequestTelemetry Telemetry { get; init; }
 
     /// <summary>Null unless asked for.</summary>
     public LogProbabilities? LogProbabilities { get; init; }
