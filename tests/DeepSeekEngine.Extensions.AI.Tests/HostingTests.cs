@@ -135,7 +135,7 @@ public sealed class HostingTests
     private static async Task<HealthReportEntry> Health(IHost host)
         => (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync()).Entries["deepseek_engine"];
 
-    /// <summary>Keeps what is logged, and holds whoever logs a certain line, which is the thread that loads.</summary>
+    /// <summary>Keeps what is logged, and holds the thread that loads at a certain stage.</summary>
     private sealed class RecordingLogger : ILoggerProvider, ILogger
     {
         private readonly List<string> _lines = [];
@@ -173,7 +173,7 @@ public sealed class HostingTests
                 _lines.Add(line);
             }
 
-            if (HoldAt is not null && line.Contains(HoldAt, StringComparison.Ordinal))
+            if (HoldAt is not null && line.StartsWith("Loading ", StringComparison.Ordinal) && line.Contains(HoldAt, StringComparison.Ordinal))
             {
                 Held.TrySetResult();
                 Release.Wait();
