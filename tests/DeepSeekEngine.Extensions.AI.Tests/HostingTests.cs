@@ -126,7 +126,11 @@ public sealed class HostingTests
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders().AddProvider(log);
-        builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create($"DeepSeekEngine:{s.Key}", (string?)s.Value)));
+        foreach (var (key, value) in settings)
+        {
+            builder.Configuration[$"DeepSeekEngine:{key}"] = value;
+        }
+
         builder.Services.AddDeepSeekEngine(builder.Configuration.GetSection("DeepSeekEngine"));
         builder.Services.AddHealthChecks().AddDeepSeekEngine();
         return builder.Build();
