@@ -126,7 +126,11 @@ public sealed class HostingTests
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders().AddProvider(log);
-        builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create($"DeepSeekEngine:{s.Key}", (string?)s.Value)));
+        foreach (var (key, value) in settings)
+        {
+            builder.Configuration[$"DeepSeekEngine:{key}"] = value;
+        }
+
         builder.Services.AddDeepSeekEngine(builder.Configuration.GetSection("DeepSeekEngine"));
         builder.Services.AddHealthChecks().AddDeepSeekEngine();
         return builder.Build();
@@ -135,7 +139,7 @@ public sealed class HostingTests
     private static async Task<HealthReportEntry> Health(IHost host)
         => (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync()).Entries["deepseek_engine"];
 
-    /// <summary>Keeps what is logged, and holds whoever logs a certain line, which is the thread that loads.</summary>
+    /// <summary>Keeps what is logged, and holds the thread that loads at a certain stage.</summary>
     private sealed class RecordingLogger : ILoggerProvider, ILogger
     {
         private readonly List<string> _lines = [];
@@ -173,7 +177,7 @@ public sealed class HostingTests
                 _lines.Add(line);
             }
 
-            if (HoldAt is not null && line.Contains(HoldAt, StringComparison.Ordinal))
+            if (HoldAt is not null && line.StartsWith("Loading ", StringComparison.Ordinal) && line.Contains(HoldAt, StringComparison.Ordinal))
             {
                 Held.TrySetResult();
                 Release.Wait();
