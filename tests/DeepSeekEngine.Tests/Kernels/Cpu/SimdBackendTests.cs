@@ -33,6 +33,40 @@ public unsafe class SimdBackendTests
     }
 
     [Test]
+    public void A_token_is_the_same_in_batches_of_every_size(
+        [Values("F32", "F16", "BF16", "F8E4M3")] string encoding,
+        [Values(128, 256, 512)] int bits,
+        [Values(61, 1024, 1411)] int columns,
+        [Values(7, 128)] int blockColumns)
+    {
+        const int rows = 70, tokens = 40;
+        using var backend = new SimdBackend(2, (LaneWidth)bits);
+        var random = new Random(5);
+        using var matrix = new TestMatrix(Enum.Parse<WeightEncoding>(encoding), rows, columns, random, 16, blockColumns);
+        using Matrix loaded = backend.LoadMatrix(matrix.View);
+        using DeviceArray<float> x = RandomArray(backend, random, tokens * columns);
+        using DeviceArray<float> y = backend.Allocate<float>(tokens * rows);
+        float[] Run(int batch)
+        {
+            for (int t = 0; t < tokens; t += batch)
+            {
+                backend.Linear(
+                    Activations.Dense(x, columns).From(t), loaded, Activations.Dense(y, rows).From(t), Math.Min(batch, tokens - t));
+            }
+
+            return BackendOperationTests.Download(y);
+        }
+
+        float[] alone = Run(1);
+        double[] expected = ScalarDense.Linear(BackendOperationTests.Wide(BackendOperationTests.Download(x)), matrix.View);
+        BackendOperationTests.AssertClose(alone, expected, 3e-6);
+        for (int batch = 2; batch <= tokens; batch++)
+        {
+            Assert.That(Run(batch).AsSpan().SequenceEqual(alone), Is.True, $"batches of {batch}");
+        }
+    }
+
+    [Test]
     public void Results_do_not_depend_on_the_number_of_threads()
     {
         int[][] results = [.. ((int[])[1, 2, 7]).Select(threads =>
