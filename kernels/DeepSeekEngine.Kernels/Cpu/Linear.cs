@@ -19,7 +19,7 @@ internal readonly unsafe struct LinearJob : IParallelJob
 
     public required WorkerScratch Scratch { get; init; }
 
-    /// <summary>Packed matrices only: row t * Parts + p is part p of token t, p * XStep .. of X.</summary>
+    /// <summary>Packed matrices only: row t * Parts + p is part p of token t; XStep is the matrix's columns.</summary>
     public PackedProducts Packed { get; init; }
 
     public bool Accumulate { get; init; }

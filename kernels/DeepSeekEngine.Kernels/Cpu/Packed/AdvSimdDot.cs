@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.Arm;
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>Signed bytes times x; two products of at most 128 * 127 fit 16 bits.</summary>
-internal readonly unsafe struct AdvSimdInt8 : IPackedDot<Four<Vector128<sbyte>>, Four<Vector128<int>>>
+internal readonly unsafe struct AdvSimdInt8 : IPackedDot<Four<Vector128<sbyte>>, Four<Vector128<int>>, Four<Vector128<float>>>
 {
     public static bool IsSupported => AdvSimd.Arm64.IsSupported;
 
@@ -27,8 +27,11 @@ internal readonly unsafe struct AdvSimdInt8 : IPackedDot<Four<Vector128<sbyte>>,
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt8(sums, 0, scales, xScale, y);
+    public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt8Scales128(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector128<int>.Zero, scales, xScale, y);
 
     /// <summary>Adds four rows' products with four columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -40,7 +43,7 @@ internal readonly unsafe struct AdvSimdInt8 : IPackedDot<Four<Vector128<sbyte>>,
 }
 
 /// <summary>Nibbles, as <see cref="AdvSimdInt8"/> multiplies bytes.</summary>
-internal readonly unsafe struct AdvSimdInt4 : IPackedDot<Two<Four<Vector128<sbyte>>>, Four<Vector128<int>>>
+internal readonly unsafe struct AdvSimdInt4 : IPackedDot<Two<Four<Vector128<sbyte>>>, Four<Vector128<int>>, Four<Vector128<float>>>
 {
     public static bool IsSupported => AdvSimd.Arm64.IsSupported;
 
@@ -62,12 +65,15 @@ internal readonly unsafe struct AdvSimdInt4 : IPackedDot<Two<Four<Vector128<sbyt
         => AdvSimdInt8.Add(AdvSimdInt8.Add(sums, weights.A, x), weights.B, x + PackedLayout.StepColumns);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt4(sums, xSum, scales, xScale, y);
+    public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt4Scales128(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector128.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
 }
 
 /// <summary>Signed bytes times x, four products added to a 32-bit lane at once.</summary>
-internal readonly unsafe struct AdvSimdDotInt8 : IPackedDot<Four<Vector128<sbyte>>, Four<Vector128<int>>>
+internal readonly unsafe struct AdvSimdDotInt8 : IPackedDot<Four<Vector128<sbyte>>, Four<Vector128<int>>, Four<Vector128<float>>>
 {
     public static bool IsSupported => Dp.IsSupported;
 
@@ -84,12 +90,15 @@ internal readonly unsafe struct AdvSimdDotInt8 : IPackedDot<Four<Vector128<sbyte
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt8(sums, 0, scales, xScale, y);
+    public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt8Scales128(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector128<int>.Zero, scales, xScale, y);
 }
 
 /// <summary>Nibbles times x, four products added to a 32-bit lane at once.</summary>
-internal readonly unsafe struct AdvSimdDotInt4 : IPackedDot<Two<Four<Vector128<sbyte>>>, Four<Vector128<int>>>
+internal readonly unsafe struct AdvSimdDotInt4 : IPackedDot<Two<Four<Vector128<sbyte>>>, Four<Vector128<int>>, Four<Vector128<float>>>
 {
     public static bool IsSupported => Dp.IsSupported;
 
@@ -101,6 +110,9 @@ internal readonly unsafe struct AdvSimdDotInt4 : IPackedDot<Two<Four<Vector128<s
         => AdvSimdDotInt8.Add(AdvSimdDotInt8.Add(sums, weights.A, x), weights.B, x + PackedLayout.StepColumns);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt4(sums, xSum, scales, xScale, y);
+    public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt4Scales128(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector128.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
 }

@@ -8,7 +8,7 @@ namespace DeepSeekEngine.Kernels.Cpu;
 /// |w| times x with w's sign: two products of at most 128 * 127 fit 16 bits, which w + 128 times x would not. A stored 0, which no
 /// quantiser writes, is -128, whose magnitude is 128 as an unsigned byte.
 /// </summary>
-internal readonly unsafe struct Avx2Int8 : IPackedDot<Four<Vector256<sbyte>>, Two<Vector256<int>>>
+internal readonly unsafe struct Avx2Int8 : IPackedDot<Four<Vector256<sbyte>>, Two<Vector256<int>>, Two<Vector256<float>>>
 {
     public static bool IsSupported => Avx2.IsSupported;
 
@@ -32,12 +32,15 @@ internal readonly unsafe struct Avx2Int8 : IPackedDot<Four<Vector256<sbyte>>, Tw
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Two<Vector256<int>> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt8(sums, 0, scales, xScale, y);
+    public static Two<Vector256<float>> LoadScales(byte* scales) => PanelFold.LoadInt8Scales256(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Two<Vector256<int>> sums, int* xSums, Two<Vector256<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector256<int>.Zero, scales, xScale, y);
 }
 
 /// <summary>Nibbles times x: the 32 products of a group of columns, four of them in each 16-bit lane's pairs, fit 16 bits.</summary>
-internal readonly unsafe struct Avx2Int4 : IPackedDot<Four<Vector256<byte>>, Two<Vector256<short>>>
+internal readonly unsafe struct Avx2Int4 : IPackedDot<Four<Vector256<byte>>, Two<Vector256<short>>, Two<Vector256<float>>>
 {
     public static bool IsSupported => Avx2.IsSupported;
 
@@ -62,10 +65,13 @@ internal readonly unsafe struct Avx2Int4 : IPackedDot<Four<Vector256<byte>>, Two
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Two<Vector256<short>> sums, int xSum, byte* scales, float xScale, float* y)
+    public static Two<Vector256<float>> LoadScales(byte* scales) => PanelFold.LoadInt4Scales256(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Two<Vector256<short>> sums, int* xSums, Two<Vector256<float>> scales, float xScale, float* y)
     {
         var ones = Vector256.Create((short)1);
         var wide = new Two<Vector256<int>>(Avx2.MultiplyAddAdjacent(sums.A, ones), Avx2.MultiplyAddAdjacent(sums.B, ones));
-        PanelFold.AddInt4(wide, xSum, scales, xScale, y);
+        PanelFold.Add(wide, Vector256.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
     }
 }

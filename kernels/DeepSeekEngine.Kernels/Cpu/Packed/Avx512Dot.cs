@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>Even and odd bytes as 16-bit integers: AVX-512 cannot give a byte another's sign.</summary>
-internal readonly unsafe struct Avx512Int8 : IPackedDot<Two<Vector512<short>>, Vector512<int>>
+internal readonly unsafe struct Avx512Int8 : IPackedDot<Two<Vector512<short>>, Vector512<int>, Vector512<float>>
 {
     public static bool IsSupported => Avx512BW.IsSupported;
 
@@ -24,12 +24,15 @@ internal readonly unsafe struct Avx512Int8 : IPackedDot<Two<Vector512<short>>, V
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Vector512<int> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt8(sums, PackedLayout.Int8Bias * xSum, scales, xScale, y);
+    public static Vector512<float> LoadScales(byte* scales) => PanelFold.LoadInt8Scales512(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Vector512<int> sums, int* xSums, Vector512<float> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector512.Create(PanelFold.Int8Bias(xSums)), scales, xScale, y);
 }
 
 /// <inheritdoc cref="Avx2Int4"/>
-internal readonly unsafe struct Avx512Int4 : IPackedDot<Two<Vector512<byte>>, Vector512<short>>
+internal readonly unsafe struct Avx512Int4 : IPackedDot<Two<Vector512<byte>>, Vector512<short>, Vector512<float>>
 {
     public static bool IsSupported => Avx512BW.IsSupported;
 
@@ -50,6 +53,9 @@ internal readonly unsafe struct Avx512Int4 : IPackedDot<Two<Vector512<byte>>, Ve
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Vector512<short> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt4(Avx512BW.MultiplyAddAdjacent(sums, Vector512.Create((short)1)), xSum, scales, xScale, y);
+    public static Vector512<float> LoadScales(byte* scales) => PanelFold.LoadInt4Scales512(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Vector512<short> sums, int* xSums, Vector512<float> scales, float xScale, float* y)
+        => PanelFold.Add(Avx512BW.MultiplyAddAdjacent(sums, Vector512.Create((short)1)), Vector512.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
 }

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>Stored bytes times x, four products added to a 32-bit lane at once.</summary>
-internal readonly unsafe struct AvxVnniInt8 : IPackedDot<Two<Vector256<byte>>, Two<Vector256<int>>>
+internal readonly unsafe struct AvxVnniInt8 : IPackedDot<Two<Vector256<byte>>, Two<Vector256<int>>, Two<Vector256<float>>>
 {
     public static bool IsSupported => AvxVnni.IsSupported;
 
@@ -21,12 +21,15 @@ internal readonly unsafe struct AvxVnniInt8 : IPackedDot<Two<Vector256<byte>>, T
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Two<Vector256<int>> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt8(sums, PackedLayout.Int8Bias * xSum, scales, xScale, y);
+    public static Two<Vector256<float>> LoadScales(byte* scales) => PanelFold.LoadInt8Scales256(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Two<Vector256<int>> sums, int* xSums, Two<Vector256<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector256.Create(PanelFold.Int8Bias(xSums)), scales, xScale, y);
 }
 
 /// <summary>Nibbles times x, four products added to a 32-bit lane at once.</summary>
-internal readonly unsafe struct AvxVnniInt4 : IPackedDot<Four<Vector256<byte>>, Two<Vector256<int>>>
+internal readonly unsafe struct AvxVnniInt4 : IPackedDot<Four<Vector256<byte>>, Two<Vector256<int>>, Two<Vector256<float>>>
 {
     public static bool IsSupported => AvxVnni.IsSupported;
 
@@ -44,6 +47,9 @@ internal readonly unsafe struct AvxVnniInt4 : IPackedDot<Four<Vector256<byte>>, 
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Two<Vector256<int>> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt4(sums, xSum, scales, xScale, y);
+    public static Two<Vector256<float>> LoadScales(byte* scales) => PanelFold.LoadInt4Scales256(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Two<Vector256<int>> sums, int* xSums, Two<Vector256<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector256.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
 }

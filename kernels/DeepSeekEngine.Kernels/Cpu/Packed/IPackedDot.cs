@@ -6,9 +6,11 @@ namespace DeepSeekEngine.Kernels.Cpu;
 /// </summary>
 /// <typeparam name="TWeights">A line of the panel in registers, made ready to be multiplied with several tokens.</typeparam>
 /// <typeparam name="TSums">The sums of the 16 rows over some columns of a group.</typeparam>
-internal unsafe interface IPackedDot<TWeights, TSums>
+/// <typeparam name="TScales">The scales of the 16 rows.</typeparam>
+internal unsafe interface IPackedDot<TWeights, TSums, TScales>
     where TWeights : unmanaged
     where TSums : unmanaged
+    where TScales : unmanaged
 {
     static abstract bool IsSupported { get; }
 
@@ -18,9 +20,12 @@ internal unsafe interface IPackedDot<TWeights, TSums>
     /// <summary>Adds a line times the token's integers of its columns.</summary>
     static abstract TSums Add(TSums sums, TWeights weights, sbyte* x);
 
+    /// <summary>A group's 16 scales as float32.</summary>
+    static abstract TScales LoadScales(byte* scales);
+
     /// <summary>y[r] = fma(float(isum[r]), scales[r] * xScale, y[r]), isum the group's sum without the weights' bias.</summary>
-    /// <param name="xSum">The sum of the token's integers of the group.</param>
-    static abstract void Fold(TSums sums, int xSum, byte* scales, float xScale, float* y);
+    /// <param name="xSums">The sums of the token's integers over the group's runs of 32 columns.</param>
+    static abstract void Fold(TSums sums, int* xSums, TScales scales, float xScale, float* y);
 }
 
 /// <summary>Registers that are handled together.</summary>

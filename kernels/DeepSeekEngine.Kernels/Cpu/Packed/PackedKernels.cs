@@ -45,23 +45,23 @@ internal readonly unsafe struct PackedKernels
         : path switch
         {
             PackedPath.AdvSimd => new(
-                &PackedLoop.Run<Int8Format, AdvSimdInt8, Four<Vector128<sbyte>>, Four<Vector128<int>>>,
-                &PackedLoop.Run<Int4Format, AdvSimdInt4, Two<Four<Vector128<sbyte>>>, Four<Vector128<int>>>),
+                &PackedLoop.Run<Int8Format, AdvSimdInt8, Four<Vector128<sbyte>>, Four<Vector128<int>>, Four<Vector128<float>>>,
+                &PackedLoop.Run<Int4Format, AdvSimdInt4, Two<Four<Vector128<sbyte>>>, Four<Vector128<int>>, Four<Vector128<float>>>),
             PackedPath.AdvSimdDot => new(
-                &PackedLoop.Run<Int8Format, AdvSimdDotInt8, Four<Vector128<sbyte>>, Four<Vector128<int>>>,
-                &PackedLoop.Run<Int4Format, AdvSimdDotInt4, Two<Four<Vector128<sbyte>>>, Four<Vector128<int>>>),
+                &PackedLoop.Run<Int8Format, AdvSimdDotInt8, Four<Vector128<sbyte>>, Four<Vector128<int>>, Four<Vector128<float>>>,
+                &PackedLoop.Run<Int4Format, AdvSimdDotInt4, Two<Four<Vector128<sbyte>>>, Four<Vector128<int>>, Four<Vector128<float>>>),
             PackedPath.Avx2 => new(
-                &PackedLoop.Run<Int8Format, Avx2Int8, Four<Vector256<sbyte>>, Two<Vector256<int>>>,
-                &PackedLoop.Run<Int4Format, Avx2Int4, Four<Vector256<byte>>, Two<Vector256<short>>>),
+                &PackedLoop.Run<Int8Format, Avx2Int8, Four<Vector256<sbyte>>, Two<Vector256<int>>, Two<Vector256<float>>>,
+                &PackedLoop.Run<Int4Format, Avx2Int4, Four<Vector256<byte>>, Two<Vector256<short>>, Two<Vector256<float>>>),
             PackedPath.Avx512 => new(
-                &PackedLoop.Run<Int8Format, Avx512Int8, Two<Vector512<short>>, Vector512<int>>,
-                &PackedLoop.Run<Int4Format, Avx512Int4, Two<Vector512<byte>>, Vector512<short>>),
+                &PackedLoop.Run<Int8Format, Avx512Int8, Two<Vector512<short>>, Vector512<int>, Vector512<float>>,
+                &PackedLoop.Run<Int4Format, Avx512Int4, Two<Vector512<byte>>, Vector512<short>, Vector512<float>>),
             PackedPath.AvxVnni => new(
-                &PackedLoop.Run<Int8Format, AvxVnniInt8, Two<Vector256<byte>>, Two<Vector256<int>>>,
-                &PackedLoop.Run<Int4Format, AvxVnniInt4, Four<Vector256<byte>>, Two<Vector256<int>>>),
+                &PackedLoop.Run<Int8Format, AvxVnniInt8, Two<Vector256<byte>>, Two<Vector256<int>>, Two<Vector256<float>>>,
+                &PackedLoop.Run<Int4Format, AvxVnniInt4, Four<Vector256<byte>>, Two<Vector256<int>>, Two<Vector256<float>>>),
             _ => new(
-                &PackedLoop.Run<Int8Format, PortableInt8, Four<Vector128<uint>>, Four<Vector128<int>>>,
-                &PackedLoop.Run<Int4Format, PortableInt4, Two<Four<Vector128<uint>>>, Four<Vector128<int>>>),
+                &PackedLoop.Run<Int8Format, PortableInt8, Four<Vector128<uint>>, Four<Vector128<int>>, Four<Vector128<float>>>,
+                &PackedLoop.Run<Int4Format, PortableInt4, Two<Four<Vector128<uint>>>, Four<Vector128<int>>, Four<Vector128<float>>>),
         };
 
     public void Run(WeightEncoding encoding, PackedTile* tile)

@@ -12,30 +12,32 @@ internal static unsafe class PackedLoop
     /// <summary>Far enough for memory to answer, near enough that the first-level cache keeps it.</summary>
     private const int PrefetchDistance = 4096;
 
-    public static void Run<TFormat, TDot, TWeights, TSums>(PackedTile* tile)
+    public static void Run<TFormat, TDot, TWeights, TSums, TScales>(PackedTile* tile)
         where TFormat : IPackedFormat
-        where TDot : IPackedDot<TWeights, TSums>
+        where TDot : IPackedDot<TWeights, TSums, TScales>
         where TWeights : unmanaged
         where TSums : unmanaged
+        where TScales : unmanaged
     {
         if (tile->Tokens == 1)
         {
-            One<TFormat, TDot, TWeights, TSums>(tile);
+            One<TFormat, TDot, TWeights, TSums, TScales>(tile);
             return;
         }
 
         for (int t = 0; t < tile->Tokens; t += TileTokens)
         {
-            SeveralTokens<TFormat, TDot, TWeights, TSums>(tile, t);
+            SeveralTokens<TFormat, TDot, TWeights, TSums, TScales>(tile, t);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void One<TFormat, TDot, TWeights, TSums>(PackedTile* tile)
+    private static void One<TFormat, TDot, TWeights, TSums, TScales>(PackedTile* tile)
         where TFormat : IPackedFormat
-        where TDot : IPackedDot<TWeights, TSums>
+        where TDot : IPackedDot<TWeights, TSums, TScales>
         where TWeights : unmanaged
         where TSums : unmanaged
+        where TScales : unmanaged
     {
         byte* block = tile->Weights;
         sbyte* x = tile->X;
@@ -61,7 +63,8 @@ internal static unsafe class PackedLoop
                     sums = TDot.Add(sums, TDot.Load(line), x + column + k);
                 }
 
-                TDot.Fold(sums, XSum<TFormat>(xSums, column), scales, xScales[column / QuantizedRows.GroupColumns], y);
+                TDot.Fold(
+                    sums, xSums + column / QuantizedRows.SumColumns, TDot.LoadScales(scales), xScales[column / QuantizedRows.GroupColumns], y);
                 scales += TFormat.ScaleBytes;
             }
         }
@@ -69,11 +72,12 @@ internal static unsafe class PackedLoop
 
     /// <summary>Up to four tokens; where there are fewer, the last is computed more than once.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SeveralTokens<TFormat, TDot, TWeights, TSums>(PackedTile* tile, int token)
+    private static void SeveralTokens<TFormat, TDot, TWeights, TSums, TScales>(PackedTile* tile, int token)
         where TFormat : IPackedFormat
-        where TDot : IPackedDot<TWeights, TSums>
+        where TDot : IPackedDot<TWeights, TSums, TScales>
         where TWeights : unmanaged
         where TSums : unmanaged
+        where TScales : unmanaged
     {
         nint last = tile->Tokens - 1;
         nint t0 = token, t1 = Math.Min(token + 1, last), t2 = Math.Min(token + 2, last), t3 = Math.Min(token + 3, last);
@@ -82,6 +86,14 @@ internal static unsafe class PackedLoop
         sbyte* x1 = tile->X + t1 * tile->XStride;
         sbyte* x2 = tile->X + t2 * tile->XStride;
         sbyte* x3 = tile->X + t3 * tile->XStride;
+        float* scales0 = tile->XScales + t0 * tile->XScaleStride;
+        float* scales1 = tile->XScales + t1 * tile->XScaleStride;
+        float* scales2 = tile->XScales + t2 * tile->XScaleStride;
+        float* scales3 = tile->XScales + t3 * tile->XScaleStride;
+        int* sums0 = tile->XSums + t0 * tile->XSumStride;
+        int* sums1 = tile->XSums + t1 * tile->XSumStride;
+        int* sums2 = tile->XSums + t2 * tile->XSumStride;
+        int* sums3 = tile->XSums + t3 * tile->XSumStride;
         int columns = tile->Blocks * TFormat.BlockColumns;
         float* y = stackalloc float[TileTokens * PackedLayout.PanelRows];
         new Span<float>(y, TileTokens * PackedLayout.PanelRows).Clear();
@@ -101,13 +113,12 @@ internal static unsafe class PackedLoop
                     s3 = TDot.Add(s3, weights, x3 + k);
                 }
 
-                float* xScales = tile->XScales + column / QuantizedRows.GroupColumns;
-                int* xSums = tile->XSums;
-                nint xSumStride = tile->XSumStride, xScaleStride = tile->XScaleStride;
-                TDot.Fold(s0, XSum<TFormat>(xSums + t0 * xSumStride, column), scales, xScales[t0 * xScaleStride], y);
-                TDot.Fold(s1, XSum<TFormat>(xSums + t1 * xSumStride, column), scales, xScales[t1 * xScaleStride], y + 16);
-                TDot.Fold(s2, XSum<TFormat>(xSums + t2 * xSumStride, column), scales, xScales[t2 * xScaleStride], y + 32);
-                TDot.Fold(s3, XSum<TFormat>(xSums + t3 * xSumStride, column), scales, xScales[t3 * xScaleStride], y + 48);
+                TScales rowScales = TDot.LoadScales(scales);
+                nint sum = column / QuantizedRows.SumColumns, scale = column / QuantizedRows.GroupColumns;
+                TDot.Fold(s0, sums0 + sum, rowScales, scales0[scale], y);
+                TDot.Fold(s1, sums1 + sum, rowScales, scales1[scale], y + PackedLayout.PanelRows);
+                TDot.Fold(s2, sums2 + sum, rowScales, scales2[scale], y + 2 * PackedLayout.PanelRows);
+                TDot.Fold(s3, sums3 + sum, rowScales, scales3[scale], y + 3 * PackedLayout.PanelRows);
                 scales += TFormat.ScaleBytes;
             }
         }
@@ -117,14 +128,5 @@ internal static unsafe class PackedLoop
             new ReadOnlySpan<float>(y + t * PackedLayout.PanelRows, PackedLayout.PanelRows)
                 .CopyTo(new Span<float>(tile->Y + (token + t) * tile->YStride, PackedLayout.PanelRows));
         }
-    }
-
-    /// <summary>The sum of a token's integers of the group that begins at a column.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int XSum<TFormat>(int* xSums, int column)
-        where TFormat : IPackedFormat
-    {
-        int* sums = xSums + column / QuantizedRows.SumColumns;
-        return TFormat.GroupColumns == QuantizedRows.SumColumns ? sums[0] : sums[0] + sums[1] + sums[2] + sums[3];
     }
 }

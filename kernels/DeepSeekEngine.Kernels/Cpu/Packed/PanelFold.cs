@@ -5,65 +5,70 @@ using System.Runtime.Intrinsics.X86;
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
-/// y[r] = fma(float(sums[r] - bias * xSum), scales[r] * xScale, y[r]) for the 16 rows of a panel. The sums are below 2^24, so their
+/// y[r] = fma(float(sums[r] - bias), scales[r] * xScale, y[r]) for the 16 rows of a panel. The sums are below 2^24, so their
 /// conversion is exact.
 /// </summary>
 internal static unsafe class PanelFold
 {
+    /// <summary>What 128 stored integers add too much to a sum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddInt8(Four<Vector128<int>> sums, int bias, byte* scales, float xScale, float* y)
+    public static int Int8Bias(int* xSums) => PackedLayout.Int8Bias * (xSums[0] + xSums[1] + xSums[2] + xSums[3]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Four<Vector128<float>> LoadInt8Scales128(byte* scales)
     {
         float* s = (float*)scales;
-        var correction = Vector128.Create(bias);
+        return new(Vector128.Load(s), Vector128.Load(s + 4), Vector128.Load(s + 8), Vector128.Load(s + 12));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Two<Vector256<float>> LoadInt8Scales256(byte* scales)
+        => new(Vector256.Load((float*)scales), Vector256.Load((float*)scales + 8));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadInt8Scales512(byte* scales) => Vector512.Load((float*)scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Four<Vector128<float>> LoadInt4Scales128(byte* scales)
+    {
+        var a = Vector128.Load((ushort*)scales);
+        var b = Vector128.Load((ushort*)scales + 8);
+        return new(
+            (Vector128.WidenLower(a) << 16).AsSingle(), (Vector128.WidenUpper(a) << 16).AsSingle(),
+            (Vector128.WidenLower(b) << 16).AsSingle(), (Vector128.WidenUpper(b) << 16).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Two<Vector256<float>> LoadInt4Scales256(byte* scales) => new(
+        (Avx2.ConvertToVector256Int32((ushort*)scales) << 16).AsSingle(),
+        (Avx2.ConvertToVector256Int32((ushort*)scales + 8) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadInt4Scales512(byte* scales)
+        => (Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)scales)) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add(Four<Vector128<int>> sums, Vector128<int> bias, Four<Vector128<float>> scales, float xScale, float* y)
+    {
         var x = Vector128.Create(xScale);
-        Add(sums.A - correction, Vector128.Load(s) * x, y);
-        Add(sums.B - correction, Vector128.Load(s + 4) * x, y + 4);
-        Add(sums.C - correction, Vector128.Load(s + 8) * x, y + 8);
-        Add(sums.D - correction, Vector128.Load(s + 12) * x, y + 12);
+        Add(sums.A - bias, scales.A * x, y);
+        Add(sums.B - bias, scales.B * x, y + 4);
+        Add(sums.C - bias, scales.C * x, y + 8);
+        Add(sums.D - bias, scales.D * x, y + 12);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddInt8(Two<Vector256<int>> sums, int bias, byte* scales, float xScale, float* y)
+    public static void Add(Two<Vector256<int>> sums, Vector256<int> bias, Two<Vector256<float>> scales, float xScale, float* y)
     {
-        float* s = (float*)scales;
-        var correction = Vector256.Create(bias);
         var x = Vector256.Create(xScale);
-        Add(sums.A - correction, Vector256.Load(s) * x, y);
-        Add(sums.B - correction, Vector256.Load(s + 8) * x, y + 8);
+        Add(sums.A - bias, scales.A * x, y);
+        Add(sums.B - bias, scales.B * x, y + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddInt8(Vector512<int> sums, int bias, byte* scales, float xScale, float* y)
-        => Add(sums - Vector512.Create(bias), Vector512.Load((float*)scales) * Vector512.Create(xScale), y);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddInt4(Four<Vector128<int>> sums, int xSum, byte* scales, float xScale, float* y)
-    {
-        var first = Vector128.Load((ushort*)scales);
-        var second = Vector128.Load((ushort*)scales + 8);
-        var correction = Vector128.Create(PackedLayout.Int4Bias * xSum);
-        var x = Vector128.Create(xScale);
-        Add(sums.A - correction, (Vector128.WidenLower(first) << 16).AsSingle() * x, y);
-        Add(sums.B - correction, (Vector128.WidenUpper(first) << 16).AsSingle() * x, y + 4);
-        Add(sums.C - correction, (Vector128.WidenLower(second) << 16).AsSingle() * x, y + 8);
-        Add(sums.D - correction, (Vector128.WidenUpper(second) << 16).AsSingle() * x, y + 12);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddInt4(Two<Vector256<int>> sums, int xSum, byte* scales, float xScale, float* y)
-    {
-        var correction = Vector256.Create(PackedLayout.Int4Bias * xSum);
-        var x = Vector256.Create(xScale);
-        Add(sums.A - correction, (Avx2.ConvertToVector256Int32((ushort*)scales) << 16).AsSingle() * x, y);
-        Add(sums.B - correction, (Avx2.ConvertToVector256Int32((ushort*)scales + 8) << 16).AsSingle() * x, y + 8);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddInt4(Vector512<int> sums, int xSum, byte* scales, float xScale, float* y)
-        => Add(
-            sums - Vector512.Create(PackedLayout.Int4Bias * xSum),
-            (Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)scales)) << 16).AsSingle() * Vector512.Create(xScale),
-            y);
+    public static void Add(Vector512<int> sums, Vector512<int> bias, Vector512<float> scales, float xScale, float* y)
+        => Vector512.MultiplyAddEstimate(
+            Vector512.ConvertToSingle(sums - bias), scales * Vector512.Create(xScale), Vector512.Load(y)).Store(y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(Vector128<int> sums, Vector128<float> scale, float* y)
@@ -72,8 +77,4 @@ internal static unsafe class PanelFold
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(Vector256<int> sums, Vector256<float> scale, float* y)
         => Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(sums), scale, Vector256.Load(y)).Store(y);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(Vector512<int> sums, Vector512<float> scale, float* y)
-        => Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(sums), scale, Vector512.Load(y)).Store(y);
 }

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>A column at a time in 32-bit lanes, on any processor.</summary>
-internal readonly unsafe struct PortableInt8 : IPackedDot<Four<Vector128<uint>>, Four<Vector128<int>>>
+internal readonly unsafe struct PortableInt8 : IPackedDot<Four<Vector128<uint>>, Four<Vector128<int>>, Four<Vector128<float>>>
 {
     public static bool IsSupported => true;
 
@@ -20,8 +20,11 @@ internal readonly unsafe struct PortableInt8 : IPackedDot<Four<Vector128<uint>>,
         => new(Add(sums.A, weights.A, x), Add(sums.B, weights.B, x), Add(sums.C, weights.C, x), Add(sums.D, weights.D, x));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt8(sums, PackedLayout.Int8Bias * xSum, scales, xScale, y);
+    public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt8Scales128(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector128.Create(PanelFold.Int8Bias(xSums)), scales, xScale, y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Add(Vector128<int> sums, Vector128<uint> weights, sbyte* x)
@@ -33,7 +36,7 @@ internal readonly unsafe struct PortableInt8 : IPackedDot<Four<Vector128<uint>>,
 }
 
 /// <inheritdoc cref="PortableInt8"/>
-internal readonly unsafe struct PortableInt4 : IPackedDot<Two<Four<Vector128<uint>>>, Four<Vector128<int>>>
+internal readonly unsafe struct PortableInt4 : IPackedDot<Two<Four<Vector128<uint>>>, Four<Vector128<int>>, Four<Vector128<float>>>
 {
     public static bool IsSupported => true;
 
@@ -52,6 +55,9 @@ internal readonly unsafe struct PortableInt4 : IPackedDot<Two<Four<Vector128<uin
         => PortableInt8.Add(PortableInt8.Add(sums, weights.A, x), weights.B, x + PackedLayout.StepColumns);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int xSum, byte* scales, float xScale, float* y)
-        => PanelFold.AddInt4(sums, xSum, scales, xScale, y);
+    public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt4Scales128(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector128.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
 }

@@ -92,8 +92,8 @@ internal readonly unsafe struct QuantizedRows
 }
 
 /// <summary>
-/// Row i * Parts + p of Y = columns p * XStep .. p * XStep + columns of X's row Numbers[i] / Divisor, of row i where there are no
-/// numbers. A task is a row of Y.
+/// Row i * Parts + p of Y = part p, of <see cref="Columns"/>, of X's row Numbers[i] / Divisor, of row i where there are no numbers.
+/// A task is a row of Y.
 /// </summary>
 internal readonly unsafe struct QuantizeJob : IParallelJob
 {
@@ -105,8 +105,6 @@ internal readonly unsafe struct QuantizeJob : IParallelJob
 
     public required int Parts { get; init; }
 
-    public int XStep { get; init; }
-
     public int* Numbers { get; init; }
 
     public int Divisor { get; init; }
@@ -117,7 +115,7 @@ internal readonly unsafe struct QuantizeJob : IParallelJob
         for (int task = start; task < end; task++)
         {
             int i = task / Parts;
-            float* x = X[Numbers == null ? i : Numbers[i] / Divisor] + (long)(task % Parts) * XStep;
+            float* x = X[Numbers == null ? i : Numbers[i] / Divisor] + (long)(task % Parts) * Columns;
             Y.Quantize(x, Columns, task);
         }
     }

@@ -36,9 +36,9 @@ public unsafe class PackedKernelTests(string path)
 
     [Test]
     public void Products_are_those_of_the_scalar_twin(
-        [Values(1, 15, 16, 17, 40)] int rows,
-        [Values(1, 3, 4, 5, 31, 32, 33, 63, 64, 65, 127, 128, 129, 192, 300, 2048)] int columns,
-        [Values(1, 2, 3, 4, 5, 9)] int count)
+        [Values(1, 16, 40)] int rows,
+        [Values(1, 5, 31, 32, 33, 64, 65, 127, 128, 129, 300, 2048)] int columns,
+        [Values(1, 2, 4, 9)] int count)
     {
         var random = new Random(rows * columns + count);
         using var matrix = new TestMatrix(WeightEncoding.F32, rows, columns, random);
