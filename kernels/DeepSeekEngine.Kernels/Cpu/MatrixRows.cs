@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
 
 namespace DeepSeekEngine.Kernels.Cpu;
 
@@ -14,7 +15,8 @@ internal static unsafe class MatrixRows
     private const int ScratchStride = DotProduct.Panel + 16;
 
     /// <summary>Floats of scratch <see cref="Multiply{TLanes}"/> needs.</summary>
-    public const int ScratchLength = Block * ScratchStride;
+    public const int ScratchLength =
+        Block * ScratchStride > BFloat16Rows.ScratchLength ? Block * ScratchStride : BFloat16Rows.ScratchLength;
 
     /// <summary>
     /// Tokens a task works on at most: their panels stay in a second-level cache while all its rows pass over them.
@@ -32,6 +34,12 @@ internal static unsafe class MatrixRows
         float** y, int count, bool accumulate, float* scratch)
         where TLanes : unmanaged, ILanes<TLanes>
     {
+        if (matrix.BFloat16Products)
+        {
+            BFloat16Rows.Multiply<TLanes>(BFloat16Kernel.Tile, matrix, row, rows, x, y, count, accumulate, scratch);
+            return;
+        }
+
         switch (matrix.Encoding)
         {
             case WeightEncoding.F32:
