@@ -3,6 +3,7 @@ using DeepSeekEngine.Benchmarks;
 using DeepSeekEngine.Benchmarks.Compare;
 using DeepSeekEngine.Benchmarks.Limits;
 using DeepSeekEngine.Benchmarks.Models;
+using DeepSeekEngine.Benchmarks.Quality;
 
 // What is measured against the machine's limits or against another engine has commands of its own, which interleave the two: a
 // machine's memory and clock change between one benchmark of BenchmarkDotNet and the next. All else is BenchmarkDotNet's.
@@ -12,6 +13,7 @@ Action<Options>? command = args.FirstOrDefault() switch
     "model" => ModelCommand.Run,
     "compare" => CompareCommand.Run,
     "gguf" => GgufCommand.Run,
+    "quality" => QualityCommand.Run,
     WorkerProcess.Command => WorkerProcess.Run,
     _ => null,
 };

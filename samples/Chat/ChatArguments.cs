@@ -7,7 +7,8 @@ namespace Chat;
 internal sealed record ChatArguments
 {
     public const string Usage = """
-        chat [--model DIRECTORY] [--device auto|cuda|opencl|cpu] [--context TOKENS] [QUESTION]
+        chat [--model DIRECTORY] [--device auto|cuda|opencl|cpu] [--context TOKENS]
+             [--weights asstored|int8|int4] [QUESTION]
           Without --model: the sample model that comes with the program, which does arithmetic.
           Without QUESTION: an example, then questions from the keyboard or from standard input, one a line.
         """;
@@ -33,6 +34,10 @@ internal sealed record ChatArguments
                     break;
                 case "--device" when !isLast && Enum.TryParse<Device>(args[i + 1], ignoreCase: true, out var device):
                     arguments = arguments with { Engine = arguments.Engine with { Device = device } };
+                    i++;
+                    break;
+                case "--weights" when !isLast && Enum.TryParse<WeightFormat>(args[i + 1], ignoreCase: true, out var weights):
+                    arguments = arguments with { Engine = arguments.Engine with { Weights = weights } };
                     i++;
                     break;
                 case "--context" when !isLast && int.TryParse(args[i + 1], out var tokens) && tokens >= 2:

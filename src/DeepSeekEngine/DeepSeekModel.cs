@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using DeepSeekEngine.Backends;
+using DeepSeekEngine.Model;
 using DeepSeekEngine.Runtime;
+using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine;
 
@@ -47,6 +49,25 @@ public sealed class DeepSeekModel : IAsyncDisposable
             () => LoadedModel.Load(Path.GetFullPath(directory), options, progress, cancellationToken),
             cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
         return new DeepSeekModel(loaded);
+    }
+
+    /// <summary>What a checkpoint would take in memory. Reads its configuration and headers only.</summary>
+    /// <param name="directory">The checkpoint directory.</param>
+    /// <param name="options">How it would be loaded; the device plays no part.</param>
+    /// <exception cref="ModelFormatException">A file is missing, damaged, or says something that cannot be true.</exception>
+    /// <exception cref="UnsupportedModelException">The checkpoint is of a kind this version cannot run.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <see cref="EngineOptions.ContextLength"/> is more than the model was made for.
+    /// </exception>
+    public static MemoryEstimate EstimateMemory(string directory, EngineOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        options ??= new EngineOptions();
+        var path = Path.GetFullPath(directory);
+        var config = ModelConfigReader.Read(path);
+        using var checkpoint = Checkpoint.Open(path, config.Fp8);
+        _ = checkpoint.FormatFor(options.Weights);
+        return MemoryMeter.Measure(checkpoint, QuantizationPolicy.For(options.Weights), config, StepLimits.For(options, config));
     }
 
     /// <summary>Answers a single user message.</summary>

@@ -30,6 +30,19 @@ public sealed record EngineOptions
     /// <exception cref="ArgumentOutOfRangeException">Out of range.</exception>
     public int? Threads { get; init => field = OptionRange.Check(value, 1, 1024); }
 
+    /// <summary>
+    /// The format the large matrices are computed from. The CPU computes all of them; a GPU those as stored. A packed checkpoint has its
+    /// format already, and another one is refused. Default: <see cref="WeightFormat.AsStored"/>.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a member of <see cref="WeightFormat"/>.</exception>
+    public WeightFormat Weights
+    {
+        get;
+        init => field = Enum.IsDefined(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Weights), value, $"{nameof(Weights)} must be a member of the enumeration.");
+    }
+
     /// <summary>Requests computed together, 1 to 1024; more wait for their turn. Default: 16.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Out of range.</exception>
     public int MaxConcurrentRequests { get; init => field = OptionRange.Check(value, 1, 1024); } = 16;

@@ -22,6 +22,18 @@ internal sealed class SyntheticWeights(ModelConfig config, WeightEncoding format
 
     public string PathOf(string name) => "synthetic";
 
+    public long SizeOf(string name) => 0;
+
+    public WeightEncoding EncodingOf(string name, int rows, int columns) => Encoding(name);
+
+    public void CheckVector(string name, int length)
+    {
+    }
+
+    public void Release(string name)
+    {
+    }
+
     public WeightMatrix Matrix(string name, int rows, int columns)
     {
         var matrix = _matrices.Create(Encoding(name), rows, columns);

@@ -23,10 +23,10 @@ internal static unsafe class BFloat16Rows
     private const int RowStride = Panel + 32;
 
     // Parts of the scratch memory in floats. The rows are no longer needed when the activations take their place.
-    private const int PanelLength = MatrixRows.Block * Panel / 2;
-    private const int RowsLength = MatrixRows.Block * RowStride / 2;
-    private const int SumsLength = MatrixRows.TokenBlock * MatrixRows.Block;
-    private const int ScalesLength = Panel / MinBlockColumns * MatrixRows.Block;
+    private const int PanelLength = PackedLayout.PanelRows * Panel / 2;
+    private const int RowsLength = PackedLayout.PanelRows * RowStride / 2;
+    private const int SumsLength = MatrixRows.TokenBlock * PackedLayout.PanelRows;
+    private const int ScalesLength = Panel / MinBlockColumns * PackedLayout.PanelRows;
 
     /// <summary>Floats of scratch <see cref="Multiply{TLanes}"/> needs.</summary>
     public const int ScratchLength = PanelLength + RowsLength + SumsLength + ScalesLength;
@@ -39,31 +39,52 @@ internal static unsafe class BFloat16Rows
         _ => false,
     };
 
-    /// <summary>y[j][i] = (accumulate ? y[j][i] : 0) + W[row + i] . round(x[j]), i &lt; rows &lt;= 16, j &lt; count &lt;= 128.</summary>
+    /// <summary>y[j][i] = (accumulate ? y[j][i] : 0) + W[row + i] . round(x[j]), i &lt; rows, j &lt; count &lt;= 128.</summary>
     /// <param name="scratch"><see cref="ScratchLength"/> floats on a cache line.</param>
     public static void Multiply<TLanes>(
         delegate* unmanaged<BFloat16Tile*, void> kernel, in WeightMatrix matrix, int row, int rows, float** x, float** y, int count,
         bool accumulate, float* scratch)
         where TLanes : unmanaged, ILanes<TLanes>
     {
+        float* sums = scratch + PanelLength + RowsLength;
+        for (int done = 0; done < rows; done += PackedLayout.PanelRows)
+        {
+            int wanted = Math.Min(PackedLayout.PanelRows, rows - done);
+            MultiplyPanel<TLanes>(kernel, matrix, row + done, wanted, x, count, scratch, sums);
+            for (int j = 0; j < count; j++)
+            {
+                float* target = y[j] + done;
+                for (int i = 0; i < wanted; i++)
+                {
+                    target[i] = (accumulate ? target[i] : 0) + sums[j * PackedLayout.PanelRows + i];
+                }
+            }
+        }
+    }
+
+    /// <summary>sums[j * 16 + i] = W[row + i] . round(x[j]).</summary>
+    private static void MultiplyPanel<TLanes>(
+        delegate* unmanaged<BFloat16Tile*, void> kernel, in WeightMatrix matrix, int row, int rows, float** x, int count, float* scratch,
+        float* sums)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
         var weights = (ushort*)scratch;
         var lines = (ushort*)(scratch + PanelLength);
-        float* sums = scratch + PanelLength + RowsLength;
         float* scales = sums + SumsLength;
-        new Span<float>(sums, count * MatrixRows.Block).Clear();
+        new Span<float>(sums, count * PackedLayout.PanelRows).Clear();
         for (int column = 0; column < matrix.Columns; column += Panel)
         {
             int columns = Math.Min(Panel, matrix.Columns - column);
             int blockColumns = matrix.Encoding == WeightEncoding.BF16 ? RoundUp(columns, StepColumns) : matrix.BlockColumns;
             int padded = RoundUp(columns, blockColumns);
-            for (int i = 0; i < MatrixRows.Block; i++)
+            for (int i = 0; i < PackedLayout.PanelRows; i++)
             {
                 int stored = i < rows ? columns : 0;
                 LoadRow<TLanes>(matrix, row + i, column, stored, lines + i * RowStride);
                 new Span<ushort>(lines + i * RowStride + stored, padded - stored).Clear();
                 for (int block = 0; block * blockColumns < padded; block++)
                 {
-                    scales[block * MatrixRows.Block + i] = stored == 0 ? 0 : Scale(matrix, row + i, column + block * blockColumns);
+                    scales[block * PackedLayout.PanelRows + i] = stored == 0 ? 0 : Scale(matrix, row + i, column + block * blockColumns);
                 }
             }
 
@@ -86,18 +107,10 @@ internal static unsafe class BFloat16Rows
                     Tokens = tokens,
                     X = lines,
                     XStride = RowStride,
-                    Y = sums + token * MatrixRows.Block,
-                    YStride = MatrixRows.Block,
+                    Y = sums + token * PackedLayout.PanelRows,
+                    YStride = PackedLayout.PanelRows,
                 };
                 kernel(&tile);
-            }
-        }
-
-        for (int j = 0; j < count; j++)
-        {
-            for (int i = 0; i < rows; i++)
-            {
-                y[j][i] = (accumulate ? y[j][i] : 0) + sums[j * MatrixRows.Block + i];
             }
         }
     }
@@ -122,18 +135,22 @@ internal static unsafe class BFloat16Rows
         }
 
         float* decoded = stackalloc float[Panel];
-        byte* tail = stackalloc byte[16];
-        TLanes unit = TLanes.Broadcast(F8E4M3Decoder.Unit);
-        for (int k = 0; k < columns; k += TLanes.Count)
+        int step = 4 * TLanes.Count;
+        byte* tail = stackalloc byte[4 * 16];
+        for (int k = 0; k < columns; k += step)
         {
             byte* source = matrix.Data + index + k;
-            if (columns - k < TLanes.Count)
+            if (columns - k < step)
             {
-                PartialLanes.Pad(source, columns - k, tail, TLanes.Count);
+                PartialLanes.Pad(source, columns - k, tail, step);
                 source = tail;
             }
 
-            TLanes.Store(F8E4M3Decoder.Load<TLanes>(source) * unit, decoded + k);
+            F8E4M3Decoder.Load(source, out TLanes a, out TLanes b, out TLanes c, out TLanes d);
+            TLanes.Store(a, decoded + k);
+            TLanes.Store(b, decoded + k + TLanes.Count);
+            TLanes.Store(c, decoded + k + 2 * TLanes.Count);
+            TLanes.Store(d, decoded + k + 3 * TLanes.Count);
         }
 
         // Nothing is lost by rounding: three bits of fraction become seven.
@@ -174,16 +191,16 @@ internal static unsafe class BFloat16Rows
         {
             for (; pair + 8 <= pairs; pair += 8)
             {
-                Transpose(rows + pair, destination + pair * MatrixRows.Block);
-                Transpose(rows + 8 * RowStride / 2 + pair, destination + pair * MatrixRows.Block + 8);
+                Transpose(rows + pair, destination + pair * PackedLayout.PanelRows);
+                Transpose(rows + 8 * RowStride / 2 + pair, destination + pair * PackedLayout.PanelRows + 8);
             }
         }
 
         for (; pair < pairs; pair++)
         {
-            for (int i = 0; i < MatrixRows.Block; i++)
+            for (int i = 0; i < PackedLayout.PanelRows; i++)
             {
-                destination[pair * MatrixRows.Block + i] = rows[i * RowStride / 2 + pair];
+                destination[pair * PackedLayout.PanelRows + i] = rows[i * RowStride / 2 + pair];
             }
         }
     }
@@ -199,11 +216,11 @@ internal static unsafe class BFloat16Rows
             Vector256<int> c = Halves(rows + half + 2 * stride), d = Halves(rows + half + 3 * stride);
             Vector256<long> abLow = Avx2.UnpackLow(a, b).AsInt64(), abHigh = Avx2.UnpackHigh(a, b).AsInt64();
             Vector256<long> cdLow = Avx2.UnpackLow(c, d).AsInt64(), cdHigh = Avx2.UnpackHigh(c, d).AsInt64();
-            int* target = destination + half * MatrixRows.Block;
+            int* target = destination + half * PackedLayout.PanelRows;
             Avx2.UnpackLow(abLow, cdLow).AsInt32().Store(target);
-            Avx2.UnpackHigh(abLow, cdLow).AsInt32().Store(target + MatrixRows.Block);
-            Avx2.UnpackLow(abHigh, cdHigh).AsInt32().Store(target + 2 * MatrixRows.Block);
-            Avx2.UnpackHigh(abHigh, cdHigh).AsInt32().Store(target + 3 * MatrixRows.Block);
+            Avx2.UnpackHigh(abLow, cdLow).AsInt32().Store(target + PackedLayout.PanelRows);
+            Avx2.UnpackLow(abHigh, cdHigh).AsInt32().Store(target + 2 * PackedLayout.PanelRows);
+            Avx2.UnpackHigh(abHigh, cdHigh).AsInt32().Store(target + 3 * PackedLayout.PanelRows);
         }
 
         static Vector256<int> Halves(int* row) => Vector256.Create(Vector128.Load(row), Vector128.Load(row + 4 * stride));

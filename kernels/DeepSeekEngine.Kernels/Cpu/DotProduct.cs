@@ -1,58 +1,46 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
 /// Dot products in one canonical order, whichever way they are computed, so that a token's result never depends on its batch:
 /// <code>
-/// s = s0 + p_0 + p_1 + ...             p_i: panels of 1024 elements, in order
-/// p = sum(((a_0 + a_1) + a_2) + a_3)   a_j: lanes; register v of the panel is multiplied into a_(v mod 4), in order
+/// s = s0 + p_0 + p_1 + ...   p_i: segments of 32 registers' elements, in order
+/// p = Sum(a)                 a: the lanes of one register, into which those of the segment are multiplied in order
 /// </code>
-/// The last four registers of a panel are filled up with zeros.
+/// The last four registers of a segment are filled up with zeros. A segment needs no other state than one register a product, which
+/// leaves every kernel free to choose which products it computes side by side.
 /// </summary>
 internal static unsafe class DotProduct
 {
-    /// <summary>Elements of a panel: what of four rows and three tokens together fits a first-level cache.</summary>
-    public const int Panel = 1024;
+    /// <summary>Registers of a segment: few enough that their decoded rows fit a first-level cache, and for the rounding errors.</summary>
+    public const int SegmentRegisters = 64;
 
-    private const int Accumulators = 4;
+    /// <summary>Elements of a segment in the widest registers.</summary>
+    public const int MaxSegment = SegmentRegisters * 16;
+
+    /// <summary>Registers a decoder gives at a time.</summary>
+    public const int Step = 4;
+
+    /// <summary>Elements of a step in the widest registers.</summary>
+    public const int MaxStep = Step * 16;
+
     private const int TileRows = 4;
-    private const int TileColumns = 3;
-    private const int MaxStep = Accumulators * 16;
-    private const int PrefetchDistance = 4096;
 
-    /// <summary>
-    /// s0 + the dot product of a stored row and x: decoded in registers, read as one stream.
-    /// A scaled encoding's blocks must begin at multiples of four registers.
-    /// </summary>
-    public static float Row<TLanes, TDecoder>(in WeightMatrix matrix, int row, float* x, float s0)
-        where TLanes : unmanaged, ILanes<TLanes>
-        where TDecoder : IWeightDecoder
+    private interface ITileColumns
     {
-        byte* weights = matrix.Data + (long)row * matrix.Columns * TDecoder.Bytes;
-        float* scales = TDecoder.Scaled ? matrix.Scales + (long)(row / matrix.BlockRows) * matrix.ScaleColumns : null;
-        float sum = s0;
-        for (int column = 0; column < matrix.Columns; column += Panel)
-        {
-            int length = Math.Min(Panel, matrix.Columns - column);
-            sum += PanelSum<TLanes, TDecoder>(
-                weights + (long)column * TDecoder.Bytes, scales, column, matrix.BlockColumns, x + column, length);
-        }
-
-        return sum;
+        static abstract int Count { get; }
     }
 
     /// <summary>The dot product of two float32 rows.</summary>
     public static float Of<TLanes>(float* a, float* b, int length)
         where TLanes : unmanaged, ILanes<TLanes>
     {
-        float sum = 0;
-        for (int start = 0; start < length; start += Panel)
-        {
-            sum += PanelSum<TLanes, F32Decoder>((byte*)(a + start), null, 0, 0, b + start, Math.Min(Panel, length - start));
-        }
-
+        var row = new WeightMatrix { Encoding = WeightEncoding.F32, Rows = 1, Columns = length, Data = (byte*)a };
+        float sum;
+        StoredRows.Multiply<TLanes, F32Decoder>(row, 0, 1, b, &sum, false);
         return sum;
     }
 
@@ -64,221 +52,208 @@ internal static unsafe class DotProduct
         float* a, long aStride, int aCount, float** b, int bCount, int bOffset, int length, float** y, int yStride, bool accumulate)
         where TLanes : unmanaged, ILanes<TLanes>
     {
-        float* sums = stackalloc float[TileRows * TileColumns];
-        for (int start = 0; start < length; start += Panel, accumulate = true)
+        int segment = SegmentRegisters * TLanes.Count;
+        for (int start = 0; start < length; start += segment, accumulate = true)
         {
-            int panel = Math.Min(Panel, length - start);
+            int count = Math.Min(segment, length - start);
             float* rows = a + start;
             int offset = bOffset + start;
             int j = 0;
-            for (; j + TileColumns <= bCount; j += TileColumns)
-            {
-                int i = 0;
-                for (; i + TileRows <= aCount; i += TileRows)
-                {
-                    Tile<TLanes>(
-                        rows + i * aStride, aStride, b[j] + offset, b[j + 1] + offset, b[j + 2] + offset, panel, sums);
-                    for (int t = 0; t < TileRows * TileColumns; t++)
-                    {
-                        float* target = y[j + t / TileRows] + (long)(i + t % TileRows) * yStride;
-                        *target = (accumulate ? *target : 0) + sums[t];
-                    }
-                }
 
-                for (int column = j; column < j + TileColumns; column++)
+            // Twenty-four sums, six columns and a row take 31 of 32 registers; twelve, three and one take 16 of 16.
+            if (TLanes.Count == 16 || AdvSimd.IsSupported)
+            {
+                for (; j + 6 <= bCount; j += 6)
                 {
-                    Column<TLanes>(rows, aStride, i, aCount, b[column] + offset, panel, y[column], yStride, accumulate);
+                    Columns<TLanes, Six>(rows, aStride, aCount, b + j, offset, count, y + j, yStride, accumulate);
                 }
             }
 
-            for (; j < bCount; j++)
+            for (; j + 3 <= bCount; j += 3)
             {
-                Column<TLanes>(rows, aStride, 0, aCount, b[j] + offset, panel, y[j], yStride, accumulate);
+                Columns<TLanes, Three>(rows, aStride, aCount, b + j, offset, count, y + j, yStride, accumulate);
+            }
+
+            if (bCount - j == 2)
+            {
+                Columns<TLanes, Two>(rows, aStride, aCount, b + j, offset, count, y + j, yStride, accumulate);
+            }
+            else if (bCount - j == 1)
+            {
+                Columns<TLanes, One>(rows, aStride, aCount, b + j, offset, count, y + j, yStride, accumulate);
             }
         }
     }
 
-    private static void Column<TLanes>(
-        float* a, long aStride, int first, int end, float* b, int length, float* y, int yStride, bool accumulate)
-        where TLanes : unmanaged, ILanes<TLanes>
-    {
-        for (int i = first; i < end; i++)
-        {
-            float* target = y + (long)i * yStride;
-            float sum = PanelSum<TLanes, F32Decoder>((byte*)(a + i * aStride), null, 0, 0, b, length);
-            *target = (accumulate ? *target : 0) + sum;
-        }
-    }
-
-    /// <param name="scales">The scales of the matrix row; block = column / blockColumns.</param>
-    /// <param name="column">The matrix column of the panel's first element.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
-    private static float PanelSum<TLanes, TDecoder>(byte* weights, float* scales, int column, int blockColumns, float* x, int length)
+    private static void Columns<TLanes, TColumns>(
+        float* a, long aStride, int aCount, float** b, int bOffset, int length, float** y, int yStride, bool accumulate)
         where TLanes : unmanaged, ILanes<TLanes>
-        where TDecoder : IWeightDecoder
+        where TColumns : ITileColumns
     {
-        int step = Accumulators * TLanes.Count;
-        int full = length & -step;
-        TLanes a0 = default, a1 = default, a2 = default, a3 = default;
-        for (int k = 0; k < full;)
+        int step = Step * TLanes.Count;
+        int rest = length % step;
+        float** columns = stackalloc float*[2 * TColumns.Count];
+        for (int j = 0; j < TColumns.Count; j++)
         {
-            int end = full;
-            TLanes scale = default;
-            if (TDecoder.Scaled)
-            {
-                int block = (column + k) / blockColumns;
-                end = (int)Math.Min(full, (block + 1L) * blockColumns - column);
-                scale = TLanes.Broadcast(scales[block] * TDecoder.Unit);
-            }
-
-            for (; k < end; k += step)
-            {
-                byte* w = weights + (long)k * TDecoder.Bytes;
-                if (Sse.IsSupported && TDecoder.Bytes < sizeof(float))
-                {
-                    Sse.Prefetch0(w + PrefetchDistance);
-                }
-
-                int register = TLanes.Count * TDecoder.Bytes;
-                a0 = Add<TLanes, TDecoder>(w, x + k, scale, a0);
-                a1 = Add<TLanes, TDecoder>(w + register, x + k + TLanes.Count, scale, a1);
-                a2 = Add<TLanes, TDecoder>(w + 2 * register, x + k + 2 * TLanes.Count, scale, a2);
-                a3 = Add<TLanes, TDecoder>(w + 3 * register, x + k + 3 * TLanes.Count, scale, a3);
-            }
+            columns[j] = b[j] + bOffset;
         }
 
-        if (full < length)
-        {
-            byte* w = stackalloc byte[MaxStep * sizeof(float)];
-            float* xs = stackalloc float[MaxStep];
-            PartialLanes.Pad(weights + (long)full * TDecoder.Bytes, (length - full) * TDecoder.Bytes, w, step * TDecoder.Bytes);
-            PartialLanes.Pad(x + full, length - full, xs, step);
-            TLanes scale = TDecoder.Scaled ? TLanes.Broadcast(scales[(column + full) / blockColumns] * TDecoder.Unit) : default;
-            int register = TLanes.Count * TDecoder.Bytes;
-            a0 = Add<TLanes, TDecoder>(w, xs, scale, a0);
-            a1 = Add<TLanes, TDecoder>(w + register, xs + TLanes.Count, scale, a1);
-            a2 = Add<TLanes, TDecoder>(w + 2 * register, xs + 2 * TLanes.Count, scale, a2);
-            a3 = Add<TLanes, TDecoder>(w + 3 * register, xs + 3 * TLanes.Count, scale, a3);
-        }
-
-        return TLanes.Sum(a0 + a1 + a2 + a3);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TLanes Add<TLanes, TDecoder>(byte* weights, float* x, TLanes scale, TLanes sum)
-        where TLanes : unmanaged, ILanes<TLanes>
-        where TDecoder : IWeightDecoder
-    {
-        TLanes w = TDecoder.Load<TLanes>(weights);
-        return TLanes.MultiplyAdd(TDecoder.Scaled ? w * scale : w, TLanes.Load(x), sum);
-    }
-
-    /// <summary>
-    /// sums[j * 4 + i] = a_i . b_j over one panel. Twelve accumulators fill a 16-register file, so the four of the canonical
-    /// order are summed in four passes, each over every fourth register of the rows.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    [SkipLocalsInit]
-    private static void Tile<TLanes>(float* a, long aStride, float* b0, float* b1, float* b2, int length, float* sums)
-        where TLanes : unmanaged, ILanes<TLanes>
-    {
-        int step = Accumulators * TLanes.Count;
-        int full = length & -step;
-        int rest = length - full;
-        float* tail = stackalloc float[(TileRows + TileColumns) * MaxStep];
-        TLanes* totals = stackalloc TLanes[TileRows * TileColumns];
+        float* padded = stackalloc float[rest == 0 ? 0 : (TileRows + TColumns.Count) * MaxStep];
         if (rest > 0)
         {
-            for (int i = 0; i < TileRows; i++)
+            for (int j = 0; j < TColumns.Count; j++)
             {
-                PartialLanes.Pad(a + i * aStride + full, rest, tail + i * MaxStep, step);
+                columns[TColumns.Count + j] = padded + (TileRows + j) * MaxStep;
+                PartialLanes.Pad(columns[j] + length - rest, rest, columns[TColumns.Count + j], step);
             }
-
-            PartialLanes.Pad(b0 + full, rest, tail + 4 * MaxStep, step);
-            PartialLanes.Pad(b1 + full, rest, tail + 5 * MaxStep, step);
-            PartialLanes.Pad(b2 + full, rest, tail + 6 * MaxStep, step);
         }
 
-        for (int pass = 0; pass < Accumulators; pass++)
+        var sums = stackalloc Vector128<float>[TColumns.Count];
+        for (int i = 0; i < aCount; i += TileRows, a += TileRows * aStride)
         {
-            TLanes s00 = default, s01 = default, s02 = default, s03 = default;
-            TLanes s10 = default, s11 = default, s12 = default, s13 = default;
-            TLanes s20 = default, s21 = default, s22 = default, s23 = default;
-            float* w0 = a, w1 = a + aStride, w2 = a + 2 * aStride, w3 = a + 3 * aStride;
-            float* x0 = b0, x1 = b1, x2 = b2;
-            for (int end = full; ; end = step)
+            int rows = Math.Min(TileRows, aCount - i);
+            float* a1 = rows > 1 ? a + aStride : a;
+            float* a2 = rows > 2 ? a + 2 * aStride : a;
+            float* a3 = rows > 3 ? a + 3 * aStride : a;
+            if (rest > 0)
             {
-                for (int k = pass * TLanes.Count; k < end; k += step)
+                PartialLanes.Pad(a + length - rest, rest, padded, step);
+                PartialLanes.Pad(a1 + length - rest, rest, padded + MaxStep, step);
+                PartialLanes.Pad(a2 + length - rest, rest, padded + 2 * MaxStep, step);
+                PartialLanes.Pad(a3 + length - rest, rest, padded + 3 * MaxStep, step);
+            }
+
+            Tile<TLanes, TColumns>(a, a1, a2, a3, columns, length - rest, rest == 0 ? null : padded, sums);
+            for (int j = 0; j < TColumns.Count; j++)
+            {
+                float* target = y[j] + (long)i * yStride;
+                if (rows == TileRows && yStride == 1)
                 {
-                    TLanes v0 = TLanes.Load(x0 + k), v1 = TLanes.Load(x1 + k), v2 = TLanes.Load(x2 + k);
-                    TLanes w = TLanes.Load(w0 + k);
-                    s00 = TLanes.MultiplyAdd(w, v0, s00);
-                    s10 = TLanes.MultiplyAdd(w, v1, s10);
-                    s20 = TLanes.MultiplyAdd(w, v2, s20);
-                    w = TLanes.Load(w1 + k);
-                    s01 = TLanes.MultiplyAdd(w, v0, s01);
-                    s11 = TLanes.MultiplyAdd(w, v1, s11);
-                    s21 = TLanes.MultiplyAdd(w, v2, s21);
-                    w = TLanes.Load(w2 + k);
-                    s02 = TLanes.MultiplyAdd(w, v0, s02);
-                    s12 = TLanes.MultiplyAdd(w, v1, s12);
-                    s22 = TLanes.MultiplyAdd(w, v2, s22);
-                    w = TLanes.Load(w3 + k);
-                    s03 = TLanes.MultiplyAdd(w, v0, s03);
-                    s13 = TLanes.MultiplyAdd(w, v1, s13);
-                    s23 = TLanes.MultiplyAdd(w, v2, s23);
+                    ((accumulate ? Vector128.Load(target) : Vector128<float>.Zero) + sums[j]).Store(target);
+                    continue;
                 }
 
-                if (rest == 0 || w0 == tail)
+                for (int r = 0; r < rows; r++)
                 {
-                    break;
+                    target[(long)r * yStride] = (accumulate ? target[(long)r * yStride] : 0) + sums[j][r];
                 }
-
-                w0 = tail;
-                w1 = tail + MaxStep;
-                w2 = tail + 2 * MaxStep;
-                w3 = tail + 3 * MaxStep;
-                x0 = tail + 4 * MaxStep;
-                x1 = tail + 5 * MaxStep;
-                x2 = tail + 6 * MaxStep;
-            }
-
-            if (pass == 0)
-            {
-                totals[0] = s00;
-                totals[1] = s01;
-                totals[2] = s02;
-                totals[3] = s03;
-                totals[4] = s10;
-                totals[5] = s11;
-                totals[6] = s12;
-                totals[7] = s13;
-                totals[8] = s20;
-                totals[9] = s21;
-                totals[10] = s22;
-                totals[11] = s23;
-            }
-            else
-            {
-                totals[0] += s00;
-                totals[1] += s01;
-                totals[2] += s02;
-                totals[3] += s03;
-                totals[4] += s10;
-                totals[5] += s11;
-                totals[6] += s12;
-                totals[7] += s13;
-                totals[8] += s20;
-                totals[9] += s21;
-                totals[10] += s22;
-                totals[11] += s23;
             }
         }
+    }
 
-        for (int i = 0; i < TileRows * TileColumns; i++)
+    /// <summary>sums[j] = [a0 . b_j, a1 . b_j, a2 . b_j, a3 . b_j] over one segment.</summary>
+    /// <param name="b">The columns; then, if there is a <paramref name="tail"/>, the columns of the step that follows.</param>
+    /// <param name="length">A multiple of four registers.</param>
+    /// <param name="tail">Null, or the rows of the step that follows, MaxStep apart.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile<TLanes, TColumns>(
+        float* a0, float* a1, float* a2, float* a3, float** b, nint length, float* tail, Vector128<float>* sums)
+        where TLanes : unmanaged, ILanes<TLanes>
+        where TColumns : ITileColumns
+    {
+        TLanes s00 = default, s01 = default, s02 = default, s03 = default;
+        TLanes s10 = default, s11 = default, s12 = default, s13 = default;
+        TLanes s20 = default, s21 = default, s22 = default, s23 = default;
+        TLanes s30 = default, s31 = default, s32 = default, s33 = default;
+        TLanes s40 = default, s41 = default, s42 = default, s43 = default;
+        TLanes s50 = default, s51 = default, s52 = default, s53 = default;
+        while (true)
         {
-            sums[i] = TLanes.Sum(totals[i]);
+            float* b0 = b[0];
+            float* b1 = TColumns.Count > 1 ? b[1] : null;
+            float* b2 = TColumns.Count > 2 ? b[2] : null;
+            float* b3 = TColumns.Count > 3 ? b[3] : null;
+            float* b4 = TColumns.Count > 4 ? b[4] : null;
+            float* b5 = TColumns.Count > 5 ? b[5] : null;
+            for (nint k = 0; k < length; k += TLanes.Count)
+            {
+                TLanes x0 = TLanes.Load(b0 + k);
+                TLanes x1 = TColumns.Count > 1 ? TLanes.Load(b1 + k) : default;
+                TLanes x2 = TColumns.Count > 2 ? TLanes.Load(b2 + k) : default;
+                TLanes x3 = TColumns.Count > 3 ? TLanes.Load(b3 + k) : default;
+                TLanes x4 = TColumns.Count > 4 ? TLanes.Load(b4 + k) : default;
+                TLanes x5 = TColumns.Count > 5 ? TLanes.Load(b5 + k) : default;
+                TLanes w = TLanes.Load(a0 + k);
+                s00 = TLanes.MultiplyAdd(w, x0, s00);
+                s10 = TColumns.Count > 1 ? TLanes.MultiplyAdd(w, x1, s10) : s10;
+                s20 = TColumns.Count > 2 ? TLanes.MultiplyAdd(w, x2, s20) : s20;
+                s30 = TColumns.Count > 3 ? TLanes.MultiplyAdd(w, x3, s30) : s30;
+                s40 = TColumns.Count > 4 ? TLanes.MultiplyAdd(w, x4, s40) : s40;
+                s50 = TColumns.Count > 5 ? TLanes.MultiplyAdd(w, x5, s50) : s50;
+                w = TLanes.Load(a1 + k);
+                s01 = TLanes.MultiplyAdd(w, x0, s01);
+                s11 = TColumns.Count > 1 ? TLanes.MultiplyAdd(w, x1, s11) : s11;
+                s21 = TColumns.Count > 2 ? TLanes.MultiplyAdd(w, x2, s21) : s21;
+                s31 = TColumns.Count > 3 ? TLanes.MultiplyAdd(w, x3, s31) : s31;
+                s41 = TColumns.Count > 4 ? TLanes.MultiplyAdd(w, x4, s41) : s41;
+                s51 = TColumns.Count > 5 ? TLanes.MultiplyAdd(w, x5, s51) : s51;
+                w = TLanes.Load(a2 + k);
+                s02 = TLanes.MultiplyAdd(w, x0, s02);
+                s12 = TColumns.Count > 1 ? TLanes.MultiplyAdd(w, x1, s12) : s12;
+                s22 = TColumns.Count > 2 ? TLanes.MultiplyAdd(w, x2, s22) : s22;
+                s32 = TColumns.Count > 3 ? TLanes.MultiplyAdd(w, x3, s32) : s32;
+                s42 = TColumns.Count > 4 ? TLanes.MultiplyAdd(w, x4, s42) : s42;
+                s52 = TColumns.Count > 5 ? TLanes.MultiplyAdd(w, x5, s52) : s52;
+                w = TLanes.Load(a3 + k);
+                s03 = TLanes.MultiplyAdd(w, x0, s03);
+                s13 = TColumns.Count > 1 ? TLanes.MultiplyAdd(w, x1, s13) : s13;
+                s23 = TColumns.Count > 2 ? TLanes.MultiplyAdd(w, x2, s23) : s23;
+                s33 = TColumns.Count > 3 ? TLanes.MultiplyAdd(w, x3, s33) : s33;
+                s43 = TColumns.Count > 4 ? TLanes.MultiplyAdd(w, x4, s43) : s43;
+                s53 = TColumns.Count > 5 ? TLanes.MultiplyAdd(w, x5, s53) : s53;
+            }
+
+            if (tail is null)
+            {
+                break;
+            }
+
+            a0 = tail;
+            a1 = tail + MaxStep;
+            a2 = tail + 2 * MaxStep;
+            a3 = tail + 3 * MaxStep;
+            b += TColumns.Count;
+            length = Step * TLanes.Count;
+            tail = null;
         }
+
+        sums[0] = TLanes.Sums(s00, s01, s02, s03);
+        if (TColumns.Count > 1)
+        {
+            sums[1] = TLanes.Sums(s10, s11, s12, s13);
+        }
+
+        if (TColumns.Count > 2)
+        {
+            sums[2] = TLanes.Sums(s20, s21, s22, s23);
+        }
+
+        if (TColumns.Count > 3)
+        {
+            sums[3] = TLanes.Sums(s30, s31, s32, s33);
+            sums[4] = TLanes.Sums(s40, s41, s42, s43);
+            sums[5] = TLanes.Sums(s50, s51, s52, s53);
+        }
+    }
+
+    private readonly struct One : ITileColumns
+    {
+        public static int Count => 1;
+    }
+
+    private readonly struct Two : ITileColumns
+    {
+        public static int Count => 2;
+    }
+
+    private readonly struct Three : ITileColumns
+    {
+        public static int Count => 3;
+    }
+
+    private readonly struct Six : ITileColumns
+    {
+        public static int Count => 6;
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
@@ -22,8 +24,11 @@ internal unsafe interface ILanes<TSelf>
     /// <summary>The upper halves of binary32.</summary>
     static abstract TSelf LoadBF16(ushort* source);
 
-    /// <summary>E4M3 divided by 2^120, NaN for 0x7F and 0xFF: exact, because an E4M3 subnormal becomes a binary32 subnormal.</summary>
-    static abstract TSelf LoadF8E4M3(byte* source);
+    /// <summary>
+    /// E4M3, subnormals and NaN included: four registers of consecutive elements, because the decoding is shared by all bytes of a
+    /// register.
+    /// </summary>
+    static abstract void LoadF8E4M3(byte* source, out TSelf a, out TSelf b, out TSelf c, out TSelf d);
 
     /// <summary>Signed bytes.</summary>
     static abstract TSelf LoadI8(sbyte* source);
@@ -41,35 +46,7 @@ internal unsafe interface ILanes<TSelf>
 
     /// <summary>The sum of all lanes, in one fixed order.</summary>
     static abstract float Sum(TSelf value);
-}
 
-/// <summary>The bit patterns by which stored elements, sign-extended to 32 bits and shifted, become binary32.</summary>
-internal static class ElementBits
-{
-    /// <summary>Places E4M3's exponent and fraction at those of binary32; the exponent is then 120 too small.</summary>
-    public const int F8Shift = 20;
-
-    /// <summary>What remains of a sign-extended, shifted E4M3: the sign, four exponent bits, three fraction bits.</summary>
-    public const int F8Mask = unchecked((int)0x87F00000);
-
-    /// <summary>The magnitude that means NaN in E4M3.</summary>
-    public const int F8NaN = 0x07F00000;
-
-    /// <summary>2^120.</summary>
-    public const float F8Unit = 1.329227995784916e36f;
-
-    /// <summary>Places binary16's exponent and fraction at those of binary32; the exponent is then 112 too small.</summary>
-    public const int F16Shift = 13;
-
-    /// <summary>What remains of a sign-extended, shifted binary16: the sign, five exponent bits, ten fraction bits.</summary>
-    public const int F16Mask = unchecked((int)0x8FFFE000);
-
-    /// <summary>The exponent that means infinity or NaN in binary16.</summary>
-    public const int F16Special = 0x0F800000;
-
-    /// <summary>The exponent that means infinity or NaN in binary32.</summary>
-    public const int F32Special = 0x7F800000;
-
-    /// <summary>2^112.</summary>
-    public const float F16Unit = 5.192296858534828e33f;
+    /// <summary>[Sum(a), Sum(b), Sum(c), Sum(d)], bit for bit.</summary>
+    static abstract Vector128<float> Sums(TSelf a, TSelf b, TSelf c, TSelf d);
 }

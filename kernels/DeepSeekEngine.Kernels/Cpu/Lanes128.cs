@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace DeepSeekEngine.Kernels.Cpu;
@@ -10,6 +11,8 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     private readonly Vector128<float> value;
 
     private Lanes128(Vector128<float> value) => this.value = value;
+
+    public Vector128<float> Value => value;
 
     public static int Count => 4;
 
@@ -25,21 +28,32 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadF16(ushort* source)
     {
-        var bits = Vector128.ShiftLeft(Widen((short*)source), ElementBits.F16Shift) & Vector128.Create(ElementBits.F16Mask);
-        var exponent = Vector128.Create(ElementBits.F16Special);
-        var special = Vector128.Equals(bits & exponent, exponent) & Vector128.Create(ElementBits.F32Special);
-        return new(((bits.AsSingle() * ElementBits.F16Unit).AsInt32() | special).AsSingle());
+        var bits = Widen((short*)source);
+        var magnitude = Vector128.ShiftLeft(bits, ElementBits.F16Shift) & Vector128.Create(ElementBits.F16Magnitude);
+        var bias = Vector128.Create(ElementBits.F16Bias);
+        var special = Vector128.GreaterThan(magnitude, Vector128.Create(ElementBits.F16Largest)) & bias;
+        var normal = (magnitude + bias + special).AsSingle();
+        var subnormal = Vector128.MultiplyAddEstimate(normal, Vector128.Create(2f), Vector128.Create(-ElementBits.F16SmallestNormal));
+        return new((bits & Vector128.Create(ElementBits.Sign)).AsSingle() | Vector128.MinNative(subnormal, normal));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadBF16(ushort* source) => new(Vector128.ShiftLeft(Widen((short*)source), 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 LoadF8E4M3(byte* source)
+    public static void LoadF8E4M3(byte* source, out Lanes128 a, out Lanes128 b, out Lanes128 c, out Lanes128 d)
     {
-        var bits = Vector128.ShiftLeft(Widen((sbyte*)source), ElementBits.F8Shift) & Vector128.Create(ElementBits.F8Mask);
-        var nan = Vector128.Create(ElementBits.F8NaN);
-        return new((bits | Vector128.Equals(bits & nan, nan)).AsSingle());
+        var bytes = Vector128.Load(source);
+        var magnitude = bytes & Vector128.Create((byte)0x7F);
+        var upper = Vector128.ShuffleNative(ElementBits.F8Upper, bytes >>> 4)
+            | LookUpSmall(ElementBits.F8SmallUpper, magnitude) | Vector128.Equals(magnitude, Vector128.Create(ElementBits.F8NaN));
+        var lower = (bytes << 4) ^ LookUpSmall(ElementBits.F8SmallLower, magnitude);
+        var words = Vector128.WidenLower(lower) | Vector128.WidenLower(upper) << 8;
+        a = new((Vector128.WidenLower(words) << 16).AsSingle());
+        b = new((Vector128.WidenUpper(words) << 16).AsSingle());
+        words = Vector128.WidenUpper(lower) | Vector128.WidenUpper(upper) << 8;
+        c = new((Vector128.WidenLower(words) << 16).AsSingle());
+        d = new((Vector128.WidenUpper(words) << 16).AsSingle());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -62,7 +76,35 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     public static Lanes128 Exp(Lanes128 value) => new(Vector128.Exp(value.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Lanes128 value) => Vector128.Sum(value.value);
+    public static float Sum(Lanes128 value) => Sums(value.value, value.value, value.value, value.value).ToScalar();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sums(Lanes128 a, Lanes128 b, Lanes128 c, Lanes128 d) => Sums(a.value, b.value, c.value, d.value);
+
+    /// <summary>The sum (v0 + v1) + (v2 + v3) of each vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<float> Sums(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
+    {
+        if (Sse3.IsSupported)
+        {
+            return Sse3.HorizontalAdd(Sse3.HorizontalAdd(a, b), Sse3.HorizontalAdd(c, d));
+        }
+
+        if (AdvSimd.Arm64.IsSupported)
+        {
+            return AdvSimd.Arm64.AddPairwise(AdvSimd.Arm64.AddPairwise(a, b), AdvSimd.Arm64.AddPairwise(c, d));
+        }
+
+        return Vector128.Create(Sum(a), Sum(b), Sum(c), Sum(d));
+
+        static float Sum(Vector128<float> v) => v[0] + v[1] + (v[2] + v[3]);
+    }
+
+    /// <summary>table[index] of indices below 16, zero of the others below 128.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<byte> LookUpSmall(Vector128<byte> table, Vector128<byte> index) => Ssse3.IsSupported
+        ? Ssse3.Shuffle(table, index + Vector128.Create(ElementBits.F8SmallIndex))
+        : Vector128.Shuffle(table, index);
 
     /// <summary>Sign-extends 4 bytes; one instruction on x86, two elsewhere.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -70,8 +112,9 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
         ? Sse41.ConvertToVector128Int32(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<int>(source)).AsSByte())
         : Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<int>(source)).AsSByte()));
 
-    /// <summary>Sign-extends 4 half-words.</summary>
+    /// <summary>Sign-extends 4 half-words; one instruction on x86.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Widen(short* source)
-        => Vector128.WidenLower(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<long>(source)).AsInt16());
+    private static Vector128<int> Widen(short* source) => Sse41.IsSupported
+        ? Sse41.ConvertToVector128Int32(source)
+        : Vector128.WidenLower(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<long>(source)).AsInt16());
 }

@@ -11,6 +11,8 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
 
     private Lanes256(Vector256<float> value) => this.value = value;
 
+    public Vector256<float> Value => value;
+
     public static int Count => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -25,21 +27,46 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadF16(ushort* source)
     {
-        var bits = Vector256.ShiftLeft(Widen((short*)source), ElementBits.F16Shift) & Vector256.Create(ElementBits.F16Mask);
-        var exponent = Vector256.Create(ElementBits.F16Special);
-        var special = Vector256.Equals(bits & exponent, exponent) & Vector256.Create(ElementBits.F32Special);
-        return new(((bits.AsSingle() * ElementBits.F16Unit).AsInt32() | special).AsSingle());
+        var bits = Widen((short*)source);
+        var magnitude = Vector256.ShiftLeft(bits, ElementBits.F16Shift) & Vector256.Create(ElementBits.F16Magnitude);
+        var bias = Vector256.Create(ElementBits.F16Bias);
+        var special = Vector256.GreaterThan(magnitude, Vector256.Create(ElementBits.F16Largest)) & bias;
+        var normal = (magnitude + bias + special).AsSingle();
+        var subnormal = Vector256.MultiplyAddEstimate(normal, Vector256.Create(2f), Vector256.Create(-ElementBits.F16SmallestNormal));
+        return new((bits & Vector256.Create(ElementBits.Sign)).AsSingle() | Vector256.MinNative(subnormal, normal));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadBF16(ushort* source) => new(Vector256.ShiftLeft(Widen((short*)source), 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 LoadF8E4M3(byte* source)
+    public static void LoadF8E4M3(byte* source, out Lanes256 a, out Lanes256 b, out Lanes256 c, out Lanes256 d)
     {
-        var bits = Vector256.ShiftLeft(Widen((sbyte*)source), ElementBits.F8Shift) & Vector256.Create(ElementBits.F8Mask);
-        var nan = Vector256.Create(ElementBits.F8NaN);
-        return new((bits | Vector256.Equals(bits & nan, nan)).AsSingle());
+        if (!Avx2.IsSupported)
+        {
+            Lanes128.LoadF8E4M3(source, out Lanes128 a0, out Lanes128 a1, out Lanes128 b0, out Lanes128 b1);
+            Lanes128.LoadF8E4M3(source + 16, out Lanes128 c0, out Lanes128 c1, out Lanes128 d0, out Lanes128 d1);
+            a = Join(a0, a1);
+            b = Join(b0, b1);
+            c = Join(c0, c1);
+            d = Join(d0, d1);
+            return;
+        }
+
+        // Unpacking works within 128 bits; taken in this order, the elements end where they belong.
+        var bytes = Avx2.PermuteVar8x32(Vector256.Load(source).AsInt32(), Vector256.Create(0, 2, 4, 6, 1, 3, 5, 7)).AsByte();
+        var magnitude = bytes & Vector256.Create((byte)0x7F);
+        var small = magnitude + Vector256.Create(ElementBits.F8SmallIndex);
+        var upper = Avx2.Shuffle(Vector256.Create(ElementBits.F8Upper), bytes >>> 4)
+            | Avx2.Shuffle(Vector256.Create(ElementBits.F8SmallUpper), small)
+            | Vector256.Equals(magnitude, Vector256.Create(ElementBits.F8NaN));
+        var lower = (bytes << 4) ^ Avx2.Shuffle(Vector256.Create(ElementBits.F8SmallLower), small);
+        var low = Avx2.UnpackLow(lower, upper).AsUInt16();
+        var high = Avx2.UnpackHigh(lower, upper).AsUInt16();
+        a = new(Avx2.UnpackLow(Vector256<ushort>.Zero, low).AsSingle());
+        b = new(Avx2.UnpackHigh(Vector256<ushort>.Zero, low).AsSingle());
+        c = new(Avx2.UnpackLow(Vector256<ushort>.Zero, high).AsSingle());
+        d = new(Avx2.UnpackHigh(Vector256<ushort>.Zero, high).AsSingle());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -62,7 +89,27 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
     public static Lanes256 Exp(Lanes256 value) => new(Vector256.Exp(value.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Lanes256 value) => Vector256.Sum(value.value);
+    public static float Sum(Lanes256 value) => Sums(value.value, value.value, value.value, value.value).ToScalar();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sums(Lanes256 a, Lanes256 b, Lanes256 c, Lanes256 d) => Sums(a.value, b.value, c.value, d.value);
+
+    /// <summary>The sum of each vector: of the lower half and of the upper.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<float> Sums(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d)
+    {
+        if (Avx.IsSupported)
+        {
+            var sums = Avx.HorizontalAdd(Avx.HorizontalAdd(a, b), Avx.HorizontalAdd(c, d));
+            return sums.GetLower() + sums.GetUpper();
+        }
+
+        return Lanes128.Sums(a.GetLower(), b.GetLower(), c.GetLower(), d.GetLower())
+            + Lanes128.Sums(a.GetUpper(), b.GetUpper(), c.GetUpper(), d.GetUpper());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Lanes256 Join(Lanes128 lower, Lanes128 upper) => new(Vector256.Create(lower.Value, upper.Value));
 
     /// <summary>Sign-extends 8 bytes; one instruction on x86, two elsewhere.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -74,8 +121,9 @@ internal readonly unsafe struct Lanes256 : ILanes<Lanes256>
             : Vector256.WidenLower(Vector128.WidenLower(bytes).ToVector256Unsafe());
     }
 
-    /// <summary>Sign-extends 8 half-words.</summary>
+    /// <summary>Sign-extends 8 half-words; one instruction on x86.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Widen(short* source)
-        => Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe());
+    private static Vector256<int> Widen(short* source) => Avx2.IsSupported
+        ? Avx2.ConvertToVector256Int32(source)
+        : Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe());
 }

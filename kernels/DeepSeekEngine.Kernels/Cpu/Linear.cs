@@ -40,7 +40,9 @@ internal readonly unsafe struct LinearJob : IParallelJob
 
     public int Tasks => checked(Parts * RowBlocks * ((Count + MatrixRows.TokenBlock - 1) / MatrixRows.TokenBlock));
 
-    private int RowBlocks => (RowsPerPart + MatrixRows.Block - 1) / MatrixRows.Block;
+    private int RowBlock => Count < MatrixRows.ManyTokens ? MatrixRows.Block : MatrixRows.ManyTokensBlock;
+
+    private int RowBlocks => (RowsPerPart + RowBlock - 1) / RowBlock;
 
     [SkipLocalsInit]
     public void Run<TLanes>(int start, int end, int worker)
@@ -48,13 +50,14 @@ internal readonly unsafe struct LinearJob : IParallelJob
     {
         float** x = stackalloc float*[MatrixRows.TokenBlock];
         float** y = stackalloc float*[MatrixRows.TokenBlock];
+        int rows = RowBlock;
         int blocks = RowBlocks;
         for (int task = start; task < end; task++)
         {
             int block = task % blocks;
             int part = task / blocks % Parts;
             int token = task / blocks / Parts * MatrixRows.TokenBlock;
-            int row = block * MatrixRows.Block;
+            int row = block * rows;
             int tokens = Math.Min(MatrixRows.TokenBlock, Count - token);
             for (int t = 0; t < tokens; t++)
             {
@@ -63,7 +66,7 @@ internal readonly unsafe struct LinearJob : IParallelJob
             }
 
             MatrixRows.Multiply<TLanes>(
-                Matrix, FirstRow + part * RowStep + row, Math.Min(MatrixRows.Block, RowsPerPart - row),
+                Matrix, FirstRow + part * RowStep + row, Math.Min(rows, RowsPerPart - row),
                 x, Packed, token, part, y, tokens, Accumulate, (float*)Scratch[worker]);
         }
     }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using DeepSeekEngine.Kernels.Cpu.Emitted;
 
 namespace DeepSeekEngine.Kernels.Cpu;
@@ -8,23 +9,33 @@ namespace DeepSeekEngine.Kernels.Cpu;
 /// </summary>
 internal static unsafe class MatrixRows
 {
-    /// <summary>Rows a task works on: enough reuse of a token's panel, little enough to divide a matrix among many cores.</summary>
-    public const int Block = 16;
+    /// <summary>Rows a task works on: enough reuse of packed tokens, little enough to divide a matrix among many cores.</summary>
+    public const int Block = 32;
 
-    /// <summary>Floats from one decoded row to the next: whole cache lines, but not a distance at which lines evict each other.</summary>
-    private const int ScratchStride = DotProduct.Panel + 16;
-
-    /// <summary>Floats of scratch <see cref="Multiply{TLanes}"/> needs.</summary>
-    public const int ScratchLength =
-        Block * ScratchStride > BFloat16Rows.ScratchLength ? Block * ScratchStride : BFloat16Rows.ScratchLength;
+    /// <summary>Rows a task works on when there are many tokens to pack, which then serve more rows.</summary>
+    public const int ManyTokensBlock = 64;
 
     /// <summary>
-    /// Tokens a task works on at most: their panels stay in a second-level cache while all its rows pass over them.
+    /// Tokens a task works on at most: a segment of each stays in a second-level cache while all the task's rows pass over them.
     /// </summary>
     public const int TokenBlock = 128;
 
-    /// <summary>A scale from here on would overflow once multiplied by the decoder's unit; such blocks are decoded in two steps.</summary>
-    private const float MaxFoldedScale = 128;
+    /// <summary>Decoded rows that, a segment of each, stay in a first-level cache while tokens pass over them.</summary>
+    private const int DecodedRows = 8;
+
+    /// <summary>Decoded rows when there are few tokens, whose segments are what stays in the first-level cache.</summary>
+    private const int FewDecodedRows = 4;
+
+    /// <summary>From this many tokens on, packing them costs less than reading them at whatever stride they lie.</summary>
+    public const int ManyTokens = 12;
+
+    /// <summary>Tokens from the one being packed to the one asked of memory: their rows lie where no hardware looks ahead.</summary>
+    private const int PackAhead = 3;
+
+    /// <summary>Floats of scratch <see cref="Multiply{TLanes}"/> needs.</summary>
+    public const int ScratchLength = FloatScratchLength > BFloat16Rows.ScratchLength ? FloatScratchLength : BFloat16Rows.ScratchLength;
+
+    private const int FloatScratchLength = (DecodedRows + TokenBlock) * (DotProduct.MaxSegment + 16);
 
     /// <summary>y[j][i] = (accumulate ? y[j][i] : 0) + W[row + i] . x[j], i &lt; rows, j &lt; count.</summary>
     /// <param name="packed">For a packed matrix, what x[j] is quantised to: row (first + j) * Step + part.</param>
@@ -87,57 +98,87 @@ internal static unsafe class MatrixRows
         }
     }
 
+    [SkipLocalsInit]
     private static void Multiply<TLanes, TDecoder>(
         in WeightMatrix matrix, int row, int rows, float** x, float** y, int count, bool accumulate, float* scratch)
         where TLanes : unmanaged, ILanes<TLanes>
         where TDecoder : IWeightDecoder
     {
-        if (count == 1 && CanDecodeInRegisters<TLanes, TDecoder>(matrix, row, rows))
+        if (count == 1 && (!TDecoder.Scaled || StoredRows.CanMultiply<TLanes>(matrix.BlockColumns)))
         {
-            for (int i = 0; i < rows; i++)
-            {
-                y[0][i] = DotProduct.Row<TLanes, TDecoder>(matrix, row + i, x[0], accumulate ? y[0][i] : 0);
-            }
-
+            StoredRows.Multiply<TLanes, TDecoder>(matrix, row, rows, x[0], y[0], accumulate);
             return;
         }
 
-        for (int column = 0; column < matrix.Columns; column += DotProduct.Panel)
-        {
-            int columns = Math.Min(DotProduct.Panel, matrix.Columns - column);
-            for (int i = 0; i < rows; i++)
-            {
-                DecodeRow<TLanes, TDecoder>(matrix, row + i, column, columns, scratch + i * ScratchStride);
-            }
+        float** packed = stackalloc float*[TokenBlock];
+        float** targets = stackalloc float*[TokenBlock];
+        int segment = DotProduct.SegmentRegisters * TLanes.Count;
 
-            DotProduct.Products<TLanes>(scratch, ScratchStride, rows, x, count, column, columns, y, 1, accumulate || column > 0);
+        // Equal parts of rows a power of two apart would be in the same banks of the first-level cache.
+        int stride = segment + TLanes.Count;
+        float* tokens = scratch + DecodedRows * stride;
+        bool many = count >= ManyTokens;
+        int pass = many ? rows : FewDecodedRows;
+        int decoded = many ? DecodedRows : FewDecodedRows;
+        for (int first = 0; first < rows; first += pass)
+        {
+            int end = Math.Min(rows, first + pass);
+            for (int column = 0; column < matrix.Columns; column += segment)
+            {
+                int columns = Math.Min(segment, matrix.Columns - column);
+                int padded = columns + (-columns & (DotProduct.Step * TLanes.Count - 1));
+                for (int j = 0; j < count; j++)
+                {
+                    packed[j] = x[j] + column;
+                    if (many || padded > columns)
+                    {
+                        packed[j] = tokens + j * stride;
+                        Pack<TLanes>(x[j] + column, x[Math.Min(j + PackAhead, count - 1)] + column, columns, packed[j], padded);
+                    }
+                }
+
+                for (int i = first; i < end; i += decoded)
+                {
+                    int group = Math.Min(decoded, end - i);
+                    for (int r = 0; r < group; r++)
+                    {
+                        float* destination = scratch + r * stride;
+                        DecodeRow<TLanes, TDecoder>(matrix, row + i + r, column, columns, destination);
+                        new Span<float>(destination + columns, padded - columns).Clear();
+                    }
+
+                    for (int j = 0; j < count; j++)
+                    {
+                        targets[j] = y[j] + i;
+                    }
+
+                    DotProduct.Products<TLanes>(
+                        scratch, stride, group, packed, count, 0, padded, targets, 1, accumulate || column > 0);
+                }
+            }
         }
     }
 
-    private static bool CanDecodeInRegisters<TLanes, TDecoder>(in WeightMatrix matrix, int row, int rows)
+    /// <summary>Copies count floats, fills up to padded with zeros, and asks for as many floats of the token after.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Pack<TLanes>(float* source, float* next, int count, float* destination, int padded)
         where TLanes : unmanaged, ILanes<TLanes>
-        where TDecoder : IWeightDecoder
     {
-        if (!TDecoder.Scaled)
+        int k = 0;
+        for (; k + 16 <= count; k += 16)
         {
-            return true;
-        }
-
-        if (matrix.BlockColumns % (4 * TLanes.Count) != 0)
-        {
-            return false;
-        }
-
-        int last = (row + rows - 1) / matrix.BlockRows;
-        for (long i = (long)(row / matrix.BlockRows) * matrix.ScaleColumns; i < (last + 1L) * matrix.ScaleColumns; i++)
-        {
-            if (!(Math.Abs(matrix.Scales[i]) < MaxFoldedScale))
+            if (Sse.IsSupported)
             {
-                return false;
+                Sse.Prefetch0(next + k);
+            }
+
+            for (int i = 0; i < 16; i += TLanes.Count)
+            {
+                TLanes.Store(TLanes.Load(source + k + i), destination + k + i);
             }
         }
 
-        return true;
+        PartialLanes.Pad(source + k, count - k, destination + k, padded - k);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -148,8 +189,9 @@ internal static unsafe class MatrixRows
     {
         byte* weights = matrix.Data + ((long)row * matrix.Columns + column) * TDecoder.Bytes;
         float* scales = TDecoder.Scaled ? matrix.Scales + (long)(row / matrix.BlockRows) * matrix.ScaleColumns : null;
-        TLanes unit = TLanes.Broadcast(TDecoder.Unit);
-        byte* tail = stackalloc byte[16 * sizeof(float)];
+        int step = DotProduct.Step * TLanes.Count;
+        byte* stored = stackalloc byte[DotProduct.MaxStep * sizeof(float)];
+        float* tail = stackalloc float[DotProduct.MaxStep];
         for (int k = 0; k < columns;)
         {
             int end = columns;
@@ -161,19 +203,30 @@ internal static unsafe class MatrixRows
                 scale = TLanes.Broadcast(scales[block]);
             }
 
-            for (; k + TLanes.Count <= end; k += TLanes.Count)
+            for (; k + step <= end; k += step)
             {
-                TLanes value = TDecoder.Load<TLanes>(weights + (long)k * TDecoder.Bytes);
-                TLanes.Store(TDecoder.Scaled ? value * unit * scale : value, destination + k);
+                DecodeStep<TLanes, TDecoder>(weights + (long)k * TDecoder.Bytes, scale, destination + k);
             }
 
             if (k < end)
             {
-                PartialLanes.Pad(weights + (long)k * TDecoder.Bytes, (end - k) * TDecoder.Bytes, tail, TLanes.Count * TDecoder.Bytes);
-                TLanes value = TDecoder.Load<TLanes>(tail);
-                PartialLanes.Store(TDecoder.Scaled ? value * unit * scale : value, destination + k, end - k);
+                PartialLanes.Pad(weights + (long)k * TDecoder.Bytes, (end - k) * TDecoder.Bytes, stored, step * TDecoder.Bytes);
+                DecodeStep<TLanes, TDecoder>(stored, scale, tail);
+                new ReadOnlySpan<float>(tail, end - k).CopyTo(new Span<float>(destination + k, end - k));
                 k = end;
             }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void DecodeStep<TLanes, TDecoder>(byte* weights, TLanes scale, float* destination)
+        where TLanes : unmanaged, ILanes<TLanes>
+        where TDecoder : IWeightDecoder
+    {
+        TDecoder.Load(weights, out TLanes a, out TLanes b, out TLanes c, out TLanes d);
+        TLanes.Store(TDecoder.Scaled ? a * scale : a, destination);
+        TLanes.Store(TDecoder.Scaled ? b * scale : b, destination + TLanes.Count);
+        TLanes.Store(TDecoder.Scaled ? c * scale : c, destination + 2 * TLanes.Count);
+        TLanes.Store(TDecoder.Scaled ? d * scale : d, destination + 3 * TLanes.Count);
     }
 }

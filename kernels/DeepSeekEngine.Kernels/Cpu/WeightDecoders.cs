@@ -11,12 +11,9 @@ internal unsafe interface IWeightDecoder
     /// <summary>Whether elements are multiplied by the scale of their block.</summary>
     static abstract bool Scaled { get; }
 
-    /// <summary>Decodes as many elements as there are lanes, up to the factor <see cref="Unit"/>.</summary>
-    static abstract TLanes Load<TLanes>(byte* source)
+    /// <summary>Decodes as many consecutive elements as four registers have lanes, exactly, up to the scale.</summary>
+    static abstract void Load<TLanes>(byte* source, out TLanes a, out TLanes b, out TLanes c, out TLanes d)
         where TLanes : unmanaged, ILanes<TLanes>;
-
-    /// <summary>What a scaled encoding's loaded lanes must be multiplied by, besides the scale, to be the stored value.</summary>
-    static abstract float Unit { get; }
 }
 
 internal readonly unsafe struct F32Decoder : IWeightDecoder
@@ -25,11 +22,16 @@ internal readonly unsafe struct F32Decoder : IWeightDecoder
 
     public static bool Scaled => false;
 
-    public static float Unit => 1;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* source)
-        where TLanes : unmanaged, ILanes<TLanes> => TLanes.Load((float*)source);
+    public static void Load<TLanes>(byte* source, out TLanes a, out TLanes b, out TLanes c, out TLanes d)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        var elements = (float*)source;
+        a = TLanes.Load(elements);
+        b = TLanes.Load(elements + TLanes.Count);
+        c = TLanes.Load(elements + 2 * TLanes.Count);
+        d = TLanes.Load(elements + 3 * TLanes.Count);
+    }
 }
 
 internal readonly unsafe struct F16Decoder : IWeightDecoder
@@ -38,11 +40,16 @@ internal readonly unsafe struct F16Decoder : IWeightDecoder
 
     public static bool Scaled => false;
 
-    public static float Unit => 1;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* source)
-        where TLanes : unmanaged, ILanes<TLanes> => TLanes.LoadF16((ushort*)source);
+    public static void Load<TLanes>(byte* source, out TLanes a, out TLanes b, out TLanes c, out TLanes d)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        var elements = (ushort*)source;
+        a = TLanes.LoadF16(elements);
+        b = TLanes.LoadF16(elements + TLanes.Count);
+        c = TLanes.LoadF16(elements + 2 * TLanes.Count);
+        d = TLanes.LoadF16(elements + 3 * TLanes.Count);
+    }
 }
 
 internal readonly unsafe struct BF16Decoder : IWeightDecoder
@@ -51,11 +58,16 @@ internal readonly unsafe struct BF16Decoder : IWeightDecoder
 
     public static bool Scaled => false;
 
-    public static float Unit => 1;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* source)
-        where TLanes : unmanaged, ILanes<TLanes> => TLanes.LoadBF16((ushort*)source);
+    public static void Load<TLanes>(byte* source, out TLanes a, out TLanes b, out TLanes c, out TLanes d)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        var elements = (ushort*)source;
+        a = TLanes.LoadBF16(elements);
+        b = TLanes.LoadBF16(elements + TLanes.Count);
+        c = TLanes.LoadBF16(elements + 2 * TLanes.Count);
+        d = TLanes.LoadBF16(elements + 3 * TLanes.Count);
+    }
 }
 
 internal readonly unsafe struct F8E4M3Decoder : IWeightDecoder
@@ -64,9 +76,7 @@ internal readonly unsafe struct F8E4M3Decoder : IWeightDecoder
 
     public static bool Scaled => true;
 
-    public static float Unit => ElementBits.F8Unit;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* source)
-        where TLanes : unmanaged, ILanes<TLanes> => TLanes.LoadF8E4M3(source);
+    public static void Load<TLanes>(byte* source, out TLanes a, out TLanes b, out TLanes c, out TLanes d)
+        where TLanes : unmanaged, ILanes<TLanes> => TLanes.LoadF8E4M3(source, out a, out b, out c, out d);
 }

@@ -2,21 +2,25 @@ using DeepSeekEngine.Kernels;
 
 namespace DeepSeekEngine.Backends;
 
+/// <summary>Where a device computes in.</summary>
+internal interface IDeviceMemory
+{
+    /// <summary>Allocates an array of zeros.</summary>
+    /// <exception cref="InsufficientMemoryException">The device has not that much memory.</exception>
+    DeviceArray<T> Allocate<T>(long length)
+        where T : unmanaged;
+}
+
 /// <summary>
 /// The operations a forward pass is made of. They are issued in order from one thread at a time and may complete later: only
 /// <see cref="DeviceArray{T}.Download"/> waits. None allocates managed memory once it has run for a given shape, and none depends
 /// on what other tokens are in the step: a token's result is bit-identical whatever <c>count</c> it is computed with.
 /// Arithmetic is float32 unless said otherwise; inputs and outputs do not overlap unless said otherwise.
 /// </summary>
-internal interface IBackend : IDisposable
+internal interface IBackend : IDeviceMemory, IDisposable
 {
     /// <summary>The device as a person would name it.</summary>
     string DeviceName { get; }
-
-    /// <summary>Allocates an array of zeros.</summary>
-    /// <exception cref="InsufficientMemoryException">The device has not that much memory.</exception>
-    DeviceArray<T> Allocate<T>(long length)
-        where T : unmanaged;
 
     /// <summary>Makes a matrix readable to the kernels, in its stored encoding. The host memory must outlive the result.</summary>
     Matrix LoadMatrix(in WeightMatrix matrix);

@@ -12,7 +12,7 @@ internal sealed class LatentCache : IDisposable
     private readonly DeviceArray<float>[] _layers;
     private readonly int _rowWidth;
 
-    public LatentCache(IBackend backend, in MlaShape shape, int layers, int tokens)
+    public LatentCache(IDeviceMemory memory, in MlaShape shape, int layers, int tokens)
     {
         Pool = new BlockPool(BlockPool.BlocksFor(tokens));
         _rowWidth = shape.CacheRow;
@@ -21,7 +21,7 @@ internal sealed class LatentCache : IDisposable
         {
             for (var i = 0; i < layers; i++)
             {
-                _layers[i] = backend.Allocate<float>((long)Pool.Blocks * BlockPool.BlockSize * _rowWidth);
+                _layers[i] = memory.Allocate<float>((long)Pool.Blocks * BlockPool.BlockSize * _rowWidth);
             }
         }
         catch

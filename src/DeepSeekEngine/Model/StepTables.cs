@@ -12,15 +12,15 @@ internal sealed class StepTables : IDisposable
     private readonly int[] _hostBlockTables;
     private readonly int _stride;
 
-    public StepTables(IBackend backend, int maxTokens, int maxSequences, int maxOutputs, int contextLength)
+    public StepTables(IDeviceMemory memory, int maxTokens, int maxSequences, int maxOutputs, int contextLength)
     {
         _stride = BlockPool.BlocksFor(contextLength);
         _hostBlockTables = new int[checked(_stride * maxSequences)];
-        Tokens = backend.Allocate<int>(maxTokens);
-        Outputs = backend.Allocate<int>(maxOutputs);
-        _positions = backend.Allocate<int>(maxTokens);
-        _rowSequences = backend.Allocate<int>(maxTokens);
-        _blockTables = backend.Allocate<int>(_hostBlockTables.Length);
+        Tokens = memory.Allocate<int>(maxTokens);
+        Outputs = memory.Allocate<int>(maxOutputs);
+        _positions = memory.Allocate<int>(maxTokens);
+        _rowSequences = memory.Allocate<int>(maxTokens);
+        _blockTables = memory.Allocate<int>(_hostBlockTables.Length);
     }
 
     public DeviceArray<int> Tokens { get; }

@@ -12,11 +12,11 @@ internal sealed class Workspace : IDisposable
     public const int ExpandedPositions = 256;
 
     private readonly List<IDisposable> _arrays = [];
-    private readonly IBackend _backend;
+    private readonly IDeviceMemory _memory;
 
-    public Workspace(IBackend backend, ModelConfig config, int maxTokens, int maxOutputs)
+    public Workspace(IDeviceMemory memory, ModelConfig config, int maxTokens, int maxOutputs)
     {
-        _backend = backend;
+        _memory = memory;
         var attention = config.Attention;
         var mlpWidth = Math.Max(config.IntermediateSize, config.SharedExperts * config.MoeIntermediateSize);
         try
@@ -40,7 +40,7 @@ internal sealed class Workspace : IDisposable
             var router = config.Router;
             RouterLogits = Rows(maxTokens, router?.Experts ?? 0);
             ExpertWeights = Rows(maxTokens, router?.ExpertsPerToken ?? 0);
-            ExpertIds = Own(backend.Allocate<int>((long)maxTokens * (router?.ExpertsPerToken ?? 0)));
+            ExpertIds = Own(memory.Allocate<int>((long)maxTokens * (router?.ExpertsPerToken ?? 0)));
             ExpertHidden = Rows(maxTokens * (router?.ExpertsPerToken ?? 0), config.MoeIntermediateSize);
             MtpInput = Rows(config.MtpLayers > 0 ? maxTokens : 0, 2 * config.HiddenSize);
         }
@@ -110,7 +110,7 @@ internal sealed class Workspace : IDisposable
     private Activations Rows(int rows, int width)
     {
         ByteLength += (long)rows * width * sizeof(float);
-        return Activations.Dense(Own(_backend.Allocate<float>(checked((long)rows * width))), width);
+        return Activations.Dense(Own(_memory.Allocate<float>(checked((long)rows * width))), width);
     }
 
     private T Own<T>(T array)

@@ -1,5 +1,5 @@
 using DeepSeekEngine.Backends;
-using DeepSeekEngine.Cache;
+using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Tokenizer;
 using DeepSeekEngine.Weights;
@@ -11,11 +11,6 @@ namespace DeepSeekEngine.Runtime;
 /// <summary>Everything a loaded model consists of, in the order it must be freed in.</summary>
 internal sealed class LoadedModel : IAsyncDisposable
 {
-    private const int DefaultContextLength = 8192;
-
-    /// <summary>Full-length requests the cache holds by default; memory is only touched as it is used, except on a GPU.</summary>
-    private const int FullContexts = 4;
-
     private const string ThinkTag = "<think>";
     private const string EndThinkTag = "</think>";
 
@@ -34,7 +29,7 @@ internal sealed class LoadedModel : IAsyncDisposable
             Report(LoadStage.Inspecting, 0, 0);
             _config = ModelConfigReader.Read(directory);
             _defaults = GenerationDefaults.Read(directory);
-            var contextLength = ContextLength(options, _config);
+            var limits = StepLimits.For(options, _config);
             _tokenizer = DeepSeekTokenizer.Load(directory);
             if (_tokenizer.VocabSize > _config.VocabSize)
             {
@@ -50,26 +45,27 @@ internal sealed class LoadedModel : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
 
             Report(LoadStage.Preparing, 0, checkpoint.TotalBytes);
-            var backend = Own(BackendFactory.Create(options));
-            var requests = options.MaxConcurrentRequests;
-            var prefillChunk = Math.Min(options.PrefillChunk, contextLength);
-            var drafts = _config.MtpLayers > 0 && options.SpeculativeDecoding != false ? 1 : 0;
-            var limits = new StepLimits(
-                Tokens: Scheduler.StepTokens(requests, prefillChunk, drafts),
-                Sequences: requests,
-                Outputs: checked(requests * (1 + drafts)),
-                ContextLength: contextLength,
-                CacheTokens: Math.Max(contextLength, options.CacheTokens ?? checked(contextLength * Math.Min(requests, FullContexts))));
-            CheckMemory(backend, limits);
+            var packed = checkpoint.FormatFor(options.Weights) is not WeightFormat.AsStored;
+            var policy = QuantizationPolicy.For(options.Weights);
+            var backend = Own(BackendFactory.Create(options, packed));
+            if (packed && backend is not SimdBackend)
+            {
+                throw new UnsupportedModelException(
+                    directory, $"{backend.DeviceName} does not compute Int8 and Int4 weights; use {nameof(Device)}.{nameof(Device.Cpu)}, "
+                    + $"or a checkpoint that is not packed with {nameof(WeightFormat)}.{nameof(WeightFormat.AsStored)}.");
+            }
 
-            var weights = new WeightLoader(
-                backend, checkpoint, done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
-            Transformer = Own(new Transformer(weights, _config, limits));
+            CheckMemory(backend, MemoryMeter.Measure(checkpoint, policy, _config, limits));
+            var weights = new CheckpointLoader(
+                backend, checkpoint, policy, options.Threads ?? Environment.ProcessorCount,
+                done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
+            Transformer = Own(new Transformer(backend, weights, _config, limits));
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
-            Engine = new Engine(Transformer, options, prefillChunk, _tokenizer.VocabSize, logger);
+            Engine = new Engine(
+                Transformer, options, Math.Min(options.PrefillChunk, limits.ContextLength), _tokenizer.VocabSize, logger);
             Info = new ModelInfo(
                 directory, $"{_config.Architecture switch { Architecture.DeepSeekV2 => "DeepseekV2", _ => "DeepseekV3" }}ForCausalLM",
-                backend.DeviceName, _config.Layers, Transformer.MtpModules, _config.VocabSize, contextLength, checkpoint.TotalBytes);
+                backend.DeviceName, _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes);
             logger.LogInformation(
                 "Loaded {Directory}: {Architecture} on {Device}, context {ContextLength}.",
                 Info.Directory, Info.Architecture, Info.Device, Info.ContextLength);
@@ -178,27 +174,21 @@ internal sealed class LoadedModel : IAsyncDisposable
         }
     }
 
-    private static int ContextLength(EngineOptions options, ModelConfig config)
+    /// <summary>What is not in files must fit; what is mapped may be larger than memory.</summary>
+    private static void CheckMemory(IBackend backend, MemoryEstimate estimate)
     {
-        if (options.ContextLength > config.MaxPositions)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(options), options.ContextLength,
-                $"{nameof(EngineOptions.ContextLength)} is more than the {config.MaxPositions} positions the model was made for.");
-        }
-
-        return options.ContextLength ?? Math.Min(config.MaxPositions, DefaultContextLength);
-    }
-
-    private void CheckMemory(IBackend backend, in StepLimits limits)
-    {
-        var required = LatentCache.ByteLength(_config.Attention, _config.Layers + _config.MtpLayers, limits.CacheTokens);
+        var required = estimate.Total - estimate.MappedWeights;
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (backend is Backends.Simd.SimdBackend && required > available)
+        if (backend is SimdBackend && required > available)
         {
+            var quantized = estimate.Weights - estimate.MappedWeights;
             throw new InsufficientMemoryException(
                 required, available,
-                $"The cache alone does not fit: lower {nameof(EngineOptions.ContextLength)} or {nameof(EngineOptions.MaxConcurrentRequests)}.");
+                $"Of that, quantised weights are {quantized:N0}, the cache {estimate.Cache:N0}, workspaces {estimate.Workspaces:N0}. "
+                + (quantized > estimate.Cache + estimate.Workspaces
+                    ? "Pack the checkpoint with 'deepseek pack' and load that: its weights stay in their files."
+                    : $"Lower {nameof(EngineOptions.ContextLength)}, {nameof(EngineOptions.MaxConcurrentRequests)} "
+                      + $"or {nameof(EngineOptions.PrefillChunk)}."));
         }
     }
 

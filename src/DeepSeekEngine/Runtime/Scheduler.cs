@@ -21,10 +21,6 @@ internal sealed class Scheduler
     private readonly List<Request> _answering = [];
     private readonly Batch _batch;
 
-    /// <summary>The largest step: every running request decodes while the chunk of one prompt is computed.</summary>
-    /// <param name="drafts">Tokens a decoding request may have verified besides its own.</param>
-    public static int StepTokens(int maxRunning, int prefillChunk, int drafts) => checked((maxRunning * (1 + drafts)) + prefillChunk);
-
     public Scheduler(in StepLimits limits, BlockPool pool, int maxRunning, int prefillChunk)
     {
         _pool = pool;

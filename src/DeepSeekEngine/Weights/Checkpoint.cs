@@ -20,6 +20,7 @@ internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
     private readonly Dictionary<string, (SafetensorsFile File, TensorEntry Entry)> _tensors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, nint> _copiedScales = new(StringComparer.Ordinal);
     private readonly Lock _copying = new();
+    private Packing? _packing;
     private bool _disposed;
 
     private Checkpoint(string directory, Fp8Quantization? fp8)
@@ -80,11 +81,53 @@ internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
     /// <summary>The file a tensor is in.</summary>
     public string PathOf(string name) => Find(name).File.Path;
 
-    /// <summary>The matrix [rows, columns] of that name, with its scales where it is FP8. Valid until this is disposed.</summary>
+    /// <summary>What all packed tensors of the checkpoint were packed to; <see cref="WeightFormat.AsStored"/> where none is packed.</summary>
+    public WeightFormat PackedFormat { get; private set; }
+
+    /// <summary>The format the large matrices are computed from where <paramref name="asked"/> is asked for.</summary>
+    /// <exception cref="UnsupportedModelException">The checkpoint is packed to another.</exception>
+    public WeightFormat FormatFor(WeightFormat asked)
+    {
+        if (PackedFormat == WeightFormat.AsStored || PackedFormat == asked)
+        {
+            return asked;
+        }
+
+        return asked == WeightFormat.AsStored
+            ? PackedFormat
+            : throw new UnsupportedModelException(
+                _directory,
+                $"the checkpoint is packed to {PackedFormat} and {asked} is asked for; load it with {nameof(WeightFormat)}."
+                + $"{nameof(WeightFormat.AsStored)}, or load or pack the original.");
+    }
+
+    /// <summary>The tensors in the order of their files' names and of their bytes in them.</summary>
+    public IEnumerable<(string Name, TensorEntry Entry)> Tensors
+        => _tensors.OrderBy(t => t.Value.File.Path, StringComparer.Ordinal).ThenBy(t => t.Value.Entry.Begin).ThenBy(t => t.Key, StringComparer.Ordinal)
+            .Select(t => (t.Key, t.Value.Entry));
+
+    /// <summary>The scales an FP8 matrix of that name has.</summary>
+    public static string ScalesOf(string name) => name + ScaleSuffix;
+
+    /// <summary>Whether it is the name of an FP8 matrix' scales.</summary>
+    public static bool IsScales(string name) => name.EndsWith(ScaleSuffix, StringComparison.Ordinal);
+
+    /// <summary>What the tensor of that name is packed as; null for one that is not.</summary>
+    public PackedMatrix? PackedMatrixOf(string name) => Find(name).File.Packing?.Matrices.GetValueOrDefault(name);
+
+    /// <summary>How the matrix [rows, columns] of that name is stored. Reads headers only.</summary>
     /// <exception cref="ModelFormatException">The tensor is missing, or its shape, type or scales are not as config.json says.</exception>
-    public WeightMatrix Matrix(string name, int rows, int columns)
+    public WeightEncoding EncodingOf(string name, int rows, int columns)
     {
         (SafetensorsFile file, TensorEntry entry) = Find(name);
+        if (PackedMatrixOf(name) is { } packed)
+        {
+            return (packed.Rows, packed.Columns) == (rows, columns)
+                ? packed.Encoding
+                : throw new ModelFormatException(
+                    file.Path, $"is packed [{packed.Rows}, {packed.Columns}]; expected [{rows}, {columns}], as config.json says.", name);
+        }
+
         RequireShape(name, file, entry, rows, columns);
         WeightEncoding encoding = entry.DType switch
         {
@@ -94,32 +137,63 @@ internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
             "F8_E4M3" => WeightEncoding.F8E4M3,
             _ => throw new ModelFormatException(file.Path, $"has dtype {entry.DType}; expected F32, F16, BF16 or F8_E4M3.", name),
         };
+        if (encoding == WeightEncoding.F8E4M3)
+        {
+            CheckScales(name, file, rows, columns);
+        }
+
+        return encoding;
+    }
+
+    /// <summary>Bytes the tensor takes in its file, with its scales where it has some.</summary>
+    public long SizeOf(string name)
+        => Find(name).Entry.ByteLength
+            + (_tensors.TryGetValue(ScalesOf(name), out (SafetensorsFile File, TensorEntry Entry) scales) ? scales.Entry.ByteLength : 0);
+
+    /// <summary>Takes the tensor's pages out of this process's memory.</summary>
+    public void Release(string name) => Bytes(name).Release();
+
+    /// <summary>The matrix [rows, columns] of that name, with its scales where it is FP8. Valid until this is disposed.</summary>
+    /// <exception cref="ModelFormatException">The tensor is missing, or its shape, type or scales are not as config.json says.</exception>
+    public WeightMatrix Matrix(string name, int rows, int columns)
+    {
+        WeightEncoding encoding = EncodingOf(name, rows, columns);
+        (SafetensorsFile file, TensorEntry entry) = Find(name);
         WeightMatrix matrix = new() { Encoding = encoding, Rows = rows, Columns = columns, Data = file.Data(entry) };
         if (encoding != WeightEncoding.F8E4M3)
         {
             return matrix;
         }
 
-        if (_fp8 is null)
-        {
-            throw new ModelFormatException(
-                file.Path, "is F8_E4M3 and config.json has no quantization_config that says what its scales mean.", name);
-        }
+        matrix = matrix with { BlockRows = _fp8!.BlockRows, BlockColumns = _fp8.BlockColumns };
+        return matrix with { Scales = Scales(ScalesOf(name), matrix.ScaleRows, matrix.ScaleColumns) };
+    }
 
-        matrix = matrix with { BlockRows = _fp8.BlockRows, BlockColumns = _fp8.BlockColumns };
-        return matrix with { Scales = Scales(name + ScaleSuffix, name, matrix.ScaleRows, matrix.ScaleColumns) };
+    /// <summary>The bytes of a tensor, as they are in its file. Valid until this is disposed.</summary>
+    public MappedBytes Bytes(string name)
+    {
+        (SafetensorsFile file, TensorEntry entry) = Find(name);
+        return new MappedBytes(file.Data(entry), entry.ByteLength);
     }
 
     /// <summary>The vector [length] of that name, converted to float32.</summary>
     /// <exception cref="ModelFormatException">There is no such tensor, or its shape or type is not what config.json says.</exception>
     public float[] Vector(string name, int length)
     {
+        CheckVector(name, length);
         (SafetensorsFile file, TensorEntry entry) = Find(name);
-        RequireShape(name, file, entry, length);
-        RequireSmall(name, file, entry);
         float[] vector = new float[length];
         Decode(name, file, entry, vector);
         return vector;
+    }
+
+    /// <summary>That there is a vector [length] of that name. Reads headers only.</summary>
+    /// <exception cref="ModelFormatException">There is no such tensor, or its shape or type is not what config.json says.</exception>
+    public void CheckVector(string name, int length)
+    {
+        (SafetensorsFile file, TensorEntry entry) = Find(name);
+        RequireShape(name, file, entry, length);
+        RequireSmall(name, file, entry);
     }
 
     public void Dispose()
@@ -176,6 +250,17 @@ internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
     {
         SafetensorsFile file = SafetensorsFile.Open(path);
         _files.Add(file);
+        if (file.Packing is { } packing)
+        {
+            _packing ??= packing;
+            PackedFormat = packing.Format;
+            if ((packing.Format, packing.SourceHash) != (_packing.Format, _packing.SourceHash))
+            {
+                throw new ModelFormatException(
+                    path, "was packed from another checkpoint or to another format than the files before it; copy the packed checkpoint again.");
+            }
+        }
+
         return file;
     }
 
@@ -213,17 +298,33 @@ internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
         }
     }
 
-    /// <summary>[rows, columns] finite float32 scales: in place where stored so and aligned, else a copy this object owns.</summary>
-    private float* Scales(string name, string matrix, int rows, int columns)
+    private void CheckScales(string matrix, SafetensorsFile matrixFile, int rows, int columns)
     {
+        if (_fp8 is null)
+        {
+            throw new ModelFormatException(
+                matrixFile.Path, "is F8_E4M3 and config.json has no quantization_config that says what its scales mean.", matrix);
+        }
+
+        string name = ScalesOf(matrix);
         if (!Contains(name))
         {
-            throw new ModelFormatException(PathOf(matrix), $"is F8_E4M3 and its scales '{name}' are missing.", matrix);
+            throw new ModelFormatException(matrixFile.Path, $"is F8_E4M3 and its scales '{name}' are missing.", matrix);
         }
 
         (SafetensorsFile file, TensorEntry entry) = Find(name);
-        RequireShape(name, file, entry, rows, columns);
+        WeightMatrix shape = new()
+        {
+            Encoding = WeightEncoding.F8E4M3, Rows = rows, Columns = columns, Data = null, BlockRows = _fp8.BlockRows, BlockColumns = _fp8.BlockColumns,
+        };
+        RequireShape(name, file, entry, shape.ScaleRows, shape.ScaleColumns);
         RequireSmall(name, file, entry);
+    }
+
+    /// <summary>[rows, columns] finite float32 scales: in place where stored so and aligned, else a copy this object owns.</summary>
+    private float* Scales(string name, int rows, int columns)
+    {
+        (SafetensorsFile file, TensorEntry entry) = Find(name);
         int count = rows * columns;
         float* scales = (float*)file.Data(entry);
         if (entry.DType != "F32" || (nuint)scales % sizeof(float) != 0)

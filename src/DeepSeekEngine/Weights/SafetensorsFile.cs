@@ -62,7 +62,9 @@ internal sealed unsafe class SafetensorsFile : IDisposable
         try
         {
             _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _bytes);
-            Tensors = ReadHeader(length);
+            SafetensorsHeader header = ReadHeader(length);
+            Tensors = header.Tensors;
+            Packing = Packing.Read(path, header);
         }
         catch
         {
@@ -74,6 +76,9 @@ internal sealed unsafe class SafetensorsFile : IDisposable
     public string Path { get; }
 
     public IReadOnlyDictionary<string, TensorEntry> Tensors { get; }
+
+    /// <summary>How the packed tensors of the file were made; null for a file that has none.</summary>
+    public Packing? Packing { get; }
 
     /// <exception cref="ModelFormatException">The file is missing, truncated or malformed.</exception>
     public static SafetensorsFile Open(string path) => new(path);
@@ -97,7 +102,7 @@ internal sealed unsafe class SafetensorsFile : IDisposable
         _file.Dispose();
     }
 
-    private Dictionary<string, TensorEntry> ReadHeader(long fileLength)
+    private SafetensorsHeader ReadHeader(long fileLength)
     {
         ulong stated = BinaryPrimitives.ReadUInt64LittleEndian(new ReadOnlySpan<byte>(_bytes, sizeof(ulong)));
         long available = fileLength - sizeof(ulong);

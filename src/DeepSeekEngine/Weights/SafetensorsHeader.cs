@@ -8,16 +8,20 @@ namespace DeepSeekEngine.Weights;
 /// { "name": { "dtype": text, "shape": [sizes], "data_offsets": [begin, end] }, ..., "__metadata__": { text: text } }.
 /// Offsets count from the end of the header. As the format demands, the tensors cover the data section without overlap, hole or rest.
 /// </summary>
-internal static class SafetensorsHeader
+/// <param name="Tensors">The tensors by name.</param>
+/// <param name="Metadata">What the file says of itself; empty where it says nothing.</param>
+internal sealed record SafetensorsHeader(
+    IReadOnlyDictionary<string, TensorEntry> Tensors, IReadOnlyDictionary<string, string> Metadata)
 {
+    public const string MetadataName = "__metadata__";
+
     private const int MaximumDimensions = 8;
 
     /// <param name="path">The file, for messages.</param>
     /// <param name="json">The header's bytes.</param>
     /// <param name="dataBegin">Where in the file the data section begins.</param>
     /// <param name="fileLength">Where it ends.</param>
-    /// <returns>The tensors by name.</returns>
-    public static Dictionary<string, TensorEntry> Parse(string path, ReadOnlySpan<byte> json, long dataBegin, long fileLength)
+    public static SafetensorsHeader Parse(string path, ReadOnlySpan<byte> json, long dataBegin, long fileLength)
     {
         if (!Utf8.IsValid(json))
         {
@@ -25,25 +29,21 @@ internal static class SafetensorsHeader
         }
 
         Dictionary<string, TensorEntry> tensors = new(StringComparer.Ordinal);
+        Dictionary<string, string>? metadata = null;
         try
         {
             Utf8JsonReader reader = new(json);
             reader.Read();
             Expect(path, null, ref reader, JsonTokenType.StartObject, "the header", "an object");
-            bool metadataSeen = false;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 string name = reader.GetString()!;
                 reader.Read();
-                if (name == "__metadata__")
+                if (name == MetadataName)
                 {
-                    SkipMetadata(path, ref reader);
-                    if (metadataSeen)
-                    {
-                        throw new ModelFormatException(path, "the header has two __metadata__ entries.");
-                    }
-
-                    metadataSeen = true;
+                    metadata = metadata is null
+                        ? ParseMetadata(path, ref reader)
+                        : throw new ModelFormatException(path, $"the header has two {MetadataName} entries.");
                 }
                 else if (!tensors.TryAdd(name, ParseEntry(path, name, ref reader, dataBegin, fileLength)))
                 {
@@ -59,17 +59,25 @@ internal static class SafetensorsHeader
         }
 
         CheckCoverage(path, tensors, dataBegin, fileLength);
-        return tensors;
+        return new SafetensorsHeader(tensors, metadata ?? []);
     }
 
-    private static void SkipMetadata(string path, ref Utf8JsonReader reader)
+    private static Dictionary<string, string> ParseMetadata(string path, ref Utf8JsonReader reader)
     {
-        Expect(path, null, ref reader, JsonTokenType.StartObject, "__metadata__", "an object of strings");
+        Dictionary<string, string> metadata = new(StringComparer.Ordinal);
+        Expect(path, null, ref reader, JsonTokenType.StartObject, MetadataName, "an object of strings");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
+            string key = reader.GetString()!;
             reader.Read();
-            Expect(path, null, ref reader, JsonTokenType.String, "a value of __metadata__", "a string");
+            Expect(path, null, ref reader, JsonTokenType.String, $"a value of {MetadataName}", "a string");
+            if (!metadata.TryAdd(key, reader.GetString()!))
+            {
+                throw new ModelFormatException(path, $"{MetadataName} has '{Shorten(key)}' twice.");
+            }
         }
+
+        return metadata;
     }
 
     private static TensorEntry ParseEntry(string path, string name, ref Utf8JsonReader reader, long dataBegin, long fileLength)

@@ -35,7 +35,7 @@ public abstract class ModelFidelityTests(string directory)
         var config = ModelConfigReader.Read(directory);
         _checkpoint = Checkpoint.Open(directory, config.Fp8);
         _transformer = new Transformer(
-            new WeightLoader(_backend, _checkpoint), config,
+            _backend, new CheckpointLoader(_backend, _checkpoint, QuantizationPolicy.For(WeightFormat.AsStored)), config,
             new StepLimits(Tokens: 256, Sequences: 8, Outputs: 256, ContextLength, CacheTokens: 8 * ContextLength));
     }
 

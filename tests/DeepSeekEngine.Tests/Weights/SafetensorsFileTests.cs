@@ -212,7 +212,7 @@ internal sealed unsafe class SafetensorsFileTests
             byte[] mutated = Mutate(header, random);
             try
             {
-                foreach (TensorEntry entry in SafetensorsHeader.Parse("mutated", mutated, dataBegin, file.Length).Values)
+                foreach (TensorEntry entry in SafetensorsHeader.Parse("mutated", mutated, dataBegin, file.Length).Tensors.Values)
                 {
                     bool inside = entry.Begin >= dataBegin && entry.ByteLength >= 0 && entry.Begin <= file.Length - entry.ByteLength;
                     Assert.That(inside, $"variant {variant}");

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Cpu;
 using DeepSeekEngine.Kernels.Cpu.Scalar;
@@ -38,6 +39,40 @@ public unsafe class LanesTests
         AssertExponentials<Lanes512>();
     }
 
+    [Test]
+    public void Four_sums_are_the_sums_of_each()
+    {
+        AssertSums<Lanes128>();
+        AssertSums<Lanes256>();
+        AssertSums<Lanes512>();
+    }
+
+    private static void AssertSums<TLanes>()
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        var random = new Random(7);
+        float* values = stackalloc float[4 * 16];
+        for (int i = 0; i < 4 * 16; i++)
+        {
+            values[i] = random.NextSingle() * 2 - 1;
+        }
+
+        Vector128<float> sums = TLanes.Sums(
+            TLanes.Load(values), TLanes.Load(values + 16), TLanes.Load(values + 32), TLanes.Load(values + 48));
+        for (int i = 0; i < 4; i++)
+        {
+            float sum = TLanes.Sum(TLanes.Load(values + 16 * i));
+            double expected = 0;
+            for (int lane = 0; lane < TLanes.Count; lane++)
+            {
+                expected += values[16 * i + lane];
+            }
+
+            Assert.That(sums[i], Is.EqualTo(sum));
+            Assert.That(sum, Is.EqualTo(expected).Within(1e-6));
+        }
+    }
+
     private static void AssertExponentials<TLanes>()
         where TLanes : unmanaged, ILanes<TLanes>
     {
@@ -74,9 +109,13 @@ public unsafe class LanesTests
         fixed (TStored* source = all)
         fixed (float* destination = decoded)
         {
-            for (int i = 0; i < all.Length; i += TLanes.Count)
+            for (int i = 0; i < all.Length; i += 4 * TLanes.Count)
             {
-                TLanes.Store(TDecoder.Load<TLanes>((byte*)(source + i)) * TLanes.Broadcast(TDecoder.Unit), destination + i);
+                TDecoder.Load((byte*)(source + i), out TLanes a, out TLanes b, out TLanes c, out TLanes d);
+                TLanes.Store(a, destination + i);
+                TLanes.Store(b, destination + i + TLanes.Count);
+                TLanes.Store(c, destination + i + 2 * TLanes.Count);
+                TLanes.Store(d, destination + i + 3 * TLanes.Count);
             }
         }
 

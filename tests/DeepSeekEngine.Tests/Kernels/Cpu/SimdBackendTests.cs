@@ -14,7 +14,7 @@ public unsafe class SimdBackendTests
     [Test]
     public void Sizes_beyond_every_block_agree_with_the_scalar_twin([Values] bool oneAtATime)
     {
-        // More columns than two panels, more tokens than a token block, rows that fill no row block.
+        // More columns than several segments, more tokens than a token block, rows that fill no row block.
         const int rows = 37, columns = 2500, count = 131;
         using var backend = new SimdBackend(2);
         var random = new Random(3);

@@ -65,8 +65,9 @@ public unsafe class BFloat16RowsTests
                         outputs[t] = ys + (first + t) * matrix.Rows + row;
                     }
 
+                    // Of the widest registers, whose decoding takes the most columns at a time.
                     int rows = Math.Min(MatrixRows.Block, matrix.Rows - row);
-                    BFloat16Rows.Multiply<Lanes128>(kernel, matrix, row, rows, inputs, outputs, count, accumulate, (float*)scratch.Pointer);
+                    BFloat16Rows.Multiply<Lanes512>(kernel, matrix, row, rows, inputs, outputs, count, accumulate, (float*)scratch.Pointer);
                 }
             }
         }

@@ -1,0 +1,23 @@
+namespace DeepSeekEngine;
+
+/// <summary>Bytes a model takes once it is loaded, as <see cref="DeepSeekModel.EstimateMemory"/> finds them.</summary>
+public sealed record MemoryEstimate
+{
+    /// <summary>Bytes of the weights, mapped or in memory.</summary>
+    public required long Weights { get; init; }
+
+    /// <summary>
+    /// The part of <see cref="Weights"/> the CPU uses where it lies in the checkpoint's files. It may be larger than memory: the
+    /// system then reads again from the disk what it had to drop. A GPU copies it.
+    /// </summary>
+    public required long MappedWeights { get; init; }
+
+    /// <summary>Bytes of the key-value cache.</summary>
+    public required long Cache { get; init; }
+
+    /// <summary>Bytes of activations and tables.</summary>
+    public required long Workspaces { get; init; }
+
+    /// <summary>All of it.</summary>
+    public long Total => Weights + Cache + Workspaces;
+}

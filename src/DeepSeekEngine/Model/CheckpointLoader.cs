@@ -1,0 +1,79 @@
+using DeepSeekEngine.Backends;
+using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Weights;
+
+namespace DeepSeekEngine.Model;
+
+/// <summary>
+/// Brings a checkpoint's tensors to a backend, quantised where the policy says so, counting bytes of the checkpoint and listening for
+/// cancellation. A source is read once, through the mapping, and let go of before the next, so that quantising needs the memory of the
+/// result and hardly more.
+/// </summary>
+/// <param name="loadedBytes">Told how many bytes of the checkpoint are loaded so far.</param>
+internal sealed unsafe class CheckpointLoader(
+    IBackend backend, IWeightSource source, QuantizationPolicy policy, int threads = 1, Action<long>? loadedBytes = null,
+    CancellationToken cancellationToken = default)
+    : WeightLoader(backend, source, policy)
+{
+    private readonly ParallelQuantizer _quantizer = new(threads, cancellationToken);
+    private long _bytes;
+
+    protected override Matrix LoadMatrix(string name, int rows, int columns, WeightEncoding encoding)
+        => backend.LoadMatrix(Bring([name], rows, columns, encoding)[0]);
+
+    protected override ExpertMatrices LoadExperts(string[] names, int rows, int columns, WeightEncoding encoding)
+        => backend.LoadExperts(Bring(names, rows, columns, encoding));
+
+    protected override DeviceArray<float> LoadVector(string name, DeviceArray<float> vector)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        vector.Upload(Source.Vector(name, (int)vector.Length));
+        Report(name);
+        return vector;
+    }
+
+    /// <summary>Matrices of one shape in one encoding: views of the mapping, or of one buffer they are quantised into.</summary>
+    private WeightMatrix[] Bring(string[] names, int rows, int columns, WeightEncoding encoding)
+    {
+        var matrices = new WeightMatrix[names.Length];
+        byte* packed = null;
+        for (var i = 0; i < names.Length; i++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            matrices[i] = Source.Matrix(names[i], rows, columns);
+            if (matrices[i].Encoding != encoding)
+            {
+                var source = matrices[i];
+                matrices[i] = new WeightMatrix { Encoding = encoding, Rows = rows, Columns = columns, Data = null };
+                var byteLength = matrices[i].ByteLength;
+                if (packed == null)
+                {
+                    packed = Own(SimdBackend.AllocateBuffer(checked(names.Length * byteLength))).Pointer;
+                }
+
+                matrices[i] = matrices[i] with { Data = packed + (i * byteLength) };
+                Quantize(names[i], source, encoding, matrices[i].Data);
+                Source.Release(names[i]);
+            }
+
+            Report(names[i]);
+        }
+
+        return matrices;
+    }
+
+    private void Quantize(string name, WeightMatrix source, WeightEncoding encoding, byte* destination)
+    {
+        try
+        {
+            _quantizer.Quantize(source, encoding, 0, PackedLayout.Panels(source.Rows), destination);
+        }
+        catch (NotFiniteNumberException exception)
+        {
+            throw new ModelFormatException(Source.PathOf(name), exception.Message, name, exception);
+        }
+    }
+
+    private void Report(string name) => loadedBytes?.Invoke(_bytes += Source.SizeOf(name));
+}

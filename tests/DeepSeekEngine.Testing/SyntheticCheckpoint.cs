@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using DeepSeekEngine.Weights;
+
+namespace DeepSeekEngine.Testing;
+
+/// <summary>
+/// Writes checkpoints of random BF16 weights in any size, with the sample model's tokenizer: for what depends on sizes and not on sense.
+/// </summary>
+internal static class SyntheticCheckpoint
+{
+    /// <param name="changes">Fields of the sample model's config.json that are to be different.</param>
+    public static void Write(string directory, params (string Field, int Value)[] changes)
+    {
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(TestPaths.TinyR1, "config.json")))!;
+        config["num_nextn_predict_layers"] = 0;
+        foreach (var (field, value) in changes)
+        {
+            config[field] = value;
+        }
+
+        File.WriteAllText(Path.Combine(directory, "config.json"), config.ToJsonString());
+        foreach (var file in (string[])["tokenizer.json", "tokenizer_config.json", "generation_config.json"])
+        {
+            File.Copy(Path.Combine(TestPaths.TinyR1, file), Path.Combine(directory, file), overwrite: true);
+        }
+
+        var plans = Tensors(field => config[field]!.GetValue<int>())
+            .Select(tensor => new TensorPlan(tensor.Name, "BF16", tensor.Shape, tensor.Shape.Aggregate(2L, (a, b) => a * b))).ToList();
+        var metadata = new Dictionary<string, string> { ["format"] = "pt" };
+        using var writer = new SafetensorsWriter(Path.Combine(directory, "model.safetensors"), plans, metadata);
+        var random = new Random(1);
+        foreach (var plan in plans)
+        {
+            var values = new ushort[plan.ByteLength / 2];
+            var isNorm = plan.Shape.Length == 1;
+            for (var i = 0; i < values.Length; i++)
+            {
+                var value = isNorm ? 1 : 0.2f * (random.NextSingle() - 0.5f);
+                values[i] = (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16);
+            }
+
+            writer.Write(plan.Name, 0, MemoryMarshal.AsBytes(values.AsSpan()));
+        }
+
+        writer.Complete(metadata);
+    }
+
+    private static IEnumerable<(string Name, long[] Shape)> Tensors(Func<string, int> config)
+    {
+        int hidden = config("hidden_size"), heads = config("num_attention_heads"), latent = config("kv_lora_rank");
+        int nope = config("qk_nope_head_dim"), rope = config("qk_rope_head_dim"), value = config("v_head_dim");
+        int rank = config("q_lora_rank"), expertWidth = config("moe_intermediate_size"), experts = config("n_routed_experts");
+        yield return ("model.embed_tokens.weight", [config("vocab_size"), hidden]);
+        yield return ("lm_head.weight", [config("vocab_size"), hidden]);
+        yield return ("model.norm.weight", [hidden]);
+        for (var layer = 0; layer < config("num_hidden_layers"); layer++)
+        {
+            var prefix = $"model.layers.{layer}.";
+            yield return ($"{prefix}input_layernorm.weight", [hidden]);
+            yield return ($"{prefix}post_attention_layernorm.weight", [hidden]);
+            yield return ($"{prefix}self_attn.q_a_proj.weight", [rank, hidden]);
+            yield return ($"{prefix}self_attn.q_a_layernorm.weight", [rank]);
+            yield return ($"{prefix}self_attn.q_b_proj.weight", [heads * (nope + rope), rank]);
+            yield return ($"{prefix}self_attn.kv_a_proj_with_mqa.weight", [latent + rope, hidden]);
+            yield return ($"{prefix}self_attn.kv_a_layernorm.weight", [latent]);
+            yield return ($"{prefix}self_attn.kv_b_proj.weight", [heads * (nope + value), latent]);
+            yield return ($"{prefix}self_attn.o_proj.weight", [hidden, heads * value]);
+            if (layer < config("first_k_dense_replace"))
+            {
+                foreach (var tensor in SwiGlu($"{prefix}mlp.", config("intermediate_size")))
+                {
+                    yield return tensor;
+                }
+
+                continue;
+            }
+
+            yield return ($"{prefix}mlp.gate.weight", [experts, hidden]);
+            yield return ($"{prefix}mlp.gate.e_score_correction_bias", [experts]);
+            var shared = SwiGlu($"{prefix}mlp.shared_experts.", config("n_shared_experts") * expertWidth);
+            var routed = Enumerable.Range(0, experts).SelectMany(e => SwiGlu($"{prefix}mlp.experts.{e}.", expertWidth));
+            foreach (var tensor in shared.Concat(routed))
+            {
+                yield return tensor;
+            }
+        }
+
+        IEnumerable<(string, long[])> SwiGlu(string prefix, int width) =>
+        [
+            ($"{prefix}gate_proj.weight", [width, hidden]),
+            ($"{prefix}up_proj.weight", [width, hidden]),
+            ($"{prefix}down_proj.weight", [hidden, width]),
+        ];
+    }
+}

@@ -1,0 +1,90 @@
+using System.Text.Json.Nodes;
+using DeepSeekEngine.Kernels.Cpu;
+using DeepSeekEngine.Testing;
+using DeepSeekEngine.Weights;
+using NUnit.Framework;
+
+namespace DeepSeekEngine.Tests.Weights;
+
+/// <summary>What is estimated is what is taken.</summary>
+[NonParallelizable]
+public sealed class MemoryEstimateTests
+{
+    [TestCase(WeightFormat.AsStored)]
+    [TestCase(WeightFormat.Int8)]
+    [TestCase(WeightFormat.Int4)]
+    public Task The_sample_model_takes_what_is_estimated(WeightFormat format) => TakesWhatIsEstimated(TestPaths.TinyR1, format);
+
+    [TestCase(WeightFormat.AsStored)]
+    [TestCase(WeightFormat.Int8)]
+    [TestCase(WeightFormat.Int4)]
+    public async Task A_larger_model_takes_what_is_estimated(WeightFormat format)
+    {
+        using var directory = new TemporaryDirectory();
+        SyntheticCheckpoint.Write(
+            directory.Path, ("hidden_size", 512), ("intermediate_size", 1024), ("moe_intermediate_size", 200), ("n_routed_experts", 16));
+        await TakesWhatIsEstimated(directory.Path, format);
+    }
+
+    [TestCase(WeightFormat.Int8)]
+    [TestCase(WeightFormat.Int4)]
+    public async Task A_packed_model_takes_what_is_estimated(WeightFormat format)
+    {
+        using var directory = new TemporaryDirectory();
+        var packed = Path.Combine(directory.Path, "packed");
+        await ModelPacker.PackAsync(TestPaths.TinyR1, packed, format);
+        await TakesWhatIsEstimated(packed, WeightFormat.AsStored);
+        var loaded = DeepSeekModel.EstimateMemory(TestPaths.TinyR1, new EngineOptions { Weights = format });
+        var mapped = DeepSeekModel.EstimateMemory(packed);
+        Assert.That(mapped.Total, Is.EqualTo(loaded.Total));
+        Assert.That(mapped.MappedWeights, Is.GreaterThan(loaded.MappedWeights));
+    }
+
+    [Test]
+    public async Task What_cannot_fit_is_refused_before_anything_is_allocated()
+    {
+        using var directory = new TemporaryDirectory();
+        foreach (var file in Directory.EnumerateFiles(TestPaths.TinyR1))
+        {
+            File.Copy(file, Path.Combine(directory.Path, Path.GetFileName(file)));
+        }
+
+        var path = Path.Combine(directory.Path, "config.json");
+        var config = JsonNode.Parse(File.ReadAllText(path))!;
+        config["max_position_embeddings"] = 1 << 24;
+        config.AsObject().Remove("rope_scaling");
+        File.WriteAllText(path, config.ToJsonString());
+        var options = new EngineOptions { Device = Device.Cpu, ContextLength = 1 << 24, Weights = WeightFormat.Int8 };
+        var estimate = DeepSeekModel.EstimateMemory(directory.Path, options);
+        var before = NativeBuffer.OutstandingBytes;
+        var refusal = await Assert.ThrowsAsync<InsufficientMemoryException>(() => DeepSeekModel.LoadAsync(directory.Path, options));
+        Assert.That(refusal!.RequiredBytes, Is.EqualTo(estimate.Total - estimate.MappedWeights));
+        Assert.That(refusal.Advice, Does.Contain(nameof(EngineOptions.ContextLength)));
+        Assert.That(NativeBuffer.OutstandingBytes, Is.EqualTo(before));
+    }
+
+    private static async Task TakesWhatIsEstimated(string directory, WeightFormat format)
+    {
+        var options = new EngineOptions { Device = Device.Cpu, Weights = format };
+        var estimate = DeepSeekModel.EstimateMemory(directory, options);
+        var before = NativeBuffer.OutstandingBytes;
+        await using var model = await DeepSeekModel.LoadAsync(directory, options);
+        var taken = NativeBuffer.OutstandingBytes - before + Mapped(directory, format);
+        Assert.That(estimate.Total, Is.EqualTo(taken).Within(5).Percent);
+    }
+
+    /// <summary>Bytes of all matrices that stay in their files.</summary>
+    private static long Mapped(string directory, WeightFormat format)
+    {
+        using var checkpoint = Checkpoint.Open(directory, null);
+        var policy = QuantizationPolicy.For(format);
+        return checkpoint.Tensors.Where(tensor => tensor.Entry.Shape.Length == 2).Sum(tensor =>
+        {
+            var (rows, columns) = checkpoint.PackedMatrixOf(tensor.Name) is { } packed
+                ? (packed.Rows, packed.Columns)
+                : ((int)tensor.Entry.Shape[0], (int)tensor.Entry.Shape[1]);
+            var stored = checkpoint.EncodingOf(tensor.Name, rows, columns);
+            return policy.EncodingOf(tensor.Name, stored) == stored ? tensor.Entry.ByteLength : 0;
+        });
+    }
+}
