@@ -26,6 +26,9 @@ internal readonly unsafe struct WeightMatrix
 
     public int BlockColumns { get; init; }
 
+    /// <summary>Whether products may round activations to bfloat16, where there is an instruction for that.</summary>
+    public bool BFloat16Products { get; init; }
+
     public int ScaleColumns => BlockColumns == 0 ? 0 : (Columns + BlockColumns - 1) / BlockColumns;
 
     public int ScaleRows => BlockRows == 0 ? 0 : (Rows + BlockRows - 1) / BlockRows;

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
 
 namespace DeepSeekEngine.Kernels.Cpu;
 
@@ -32,7 +33,9 @@ internal static unsafe class MatrixRows
     private const int PackAhead = 3;
 
     /// <summary>Floats of scratch <see cref="Multiply{TLanes}"/> needs.</summary>
-    public const int ScratchLength = (DecodedRows + TokenBlock) * (DotProduct.MaxSegment + 16);
+    public const int ScratchLength = FloatScratchLength > BFloat16Rows.ScratchLength ? FloatScratchLength : BFloat16Rows.ScratchLength;
+
+    private const int FloatScratchLength = (DecodedRows + TokenBlock) * (DotProduct.MaxSegment + 16);
 
     /// <summary>y[j][i] = (accumulate ? y[j][i] : 0) + W[row + i] . x[j], i &lt; rows, j &lt; count.</summary>
     /// <param name="packed">For a packed matrix, what x[j] is quantised to: row (first + j) * Step + part.</param>
@@ -42,6 +45,12 @@ internal static unsafe class MatrixRows
         float** y, int count, bool accumulate, float* scratch)
         where TLanes : unmanaged, ILanes<TLanes>
     {
+        if (matrix.BFloat16Products)
+        {
+            BFloat16Rows.Multiply<TLanes>(BFloat16Kernel.Tile, matrix, row, rows, x, y, count, accumulate, scratch);
+            return;
+        }
+
         switch (matrix.Encoding)
         {
             case WeightEncoding.F32:

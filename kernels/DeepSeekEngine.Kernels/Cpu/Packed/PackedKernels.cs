@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
 
 namespace DeepSeekEngine.Kernels.Cpu;
 
@@ -11,6 +12,9 @@ internal enum PackedPath
     Avx2,
     Avx512,
     AvxVnni,
+
+    /// <summary>Emitted at run time, .NET having no intrinsics for it.</summary>
+    Avx512Vnni,
 }
 
 /// <summary>The micro-kernels a backend computes packed matrices with, chosen once.</summary>
@@ -36,6 +40,7 @@ internal readonly unsafe struct PackedKernels
         PackedPath.Avx2 => Avx2Int8.IsSupported,
         PackedPath.Avx512 => Avx512Int8.IsSupported,
         PackedPath.AvxVnni => AvxVnniInt8.IsSupported,
+        PackedPath.Avx512Vnni => PackedKernel.Int8 != null && PackedKernel.Int4 != null,
         _ => throw new ArgumentOutOfRangeException(nameof(path)),
     };
 
@@ -59,6 +64,7 @@ internal readonly unsafe struct PackedKernels
             PackedPath.AvxVnni => new(
                 &PackedLoop.Run<Int8Format, AvxVnniInt8, Two<Vector256<byte>>, Two<Vector256<int>>, Two<Vector256<float>>>,
                 &PackedLoop.Run<Int4Format, AvxVnniInt4, Four<Vector256<byte>>, Two<Vector256<int>>, Two<Vector256<float>>>),
+            PackedPath.Avx512Vnni => new(&RunEmittedInt8, &RunEmittedInt4),
             _ => new(
                 &PackedLoop.Run<Int8Format, PortableInt8, Four<Vector128<uint>>, Four<Vector128<int>>, Four<Vector128<float>>>,
                 &PackedLoop.Run<Int4Format, PortableInt4, Two<Four<Vector128<uint>>>, Four<Vector128<int>>, Four<Vector128<float>>>),
@@ -69,4 +75,8 @@ internal readonly unsafe struct PackedKernels
         delegate*<PackedTile*, void> kernel = encoding == WeightEncoding.Int8 ? int8 : int4;
         kernel(tile);
     }
+
+    private static void RunEmittedInt8(PackedTile* tile) => PackedKernel.Int8(tile);
+
+    private static void RunEmittedInt4(PackedTile* tile) => PackedKernel.Int4(tile);
 }

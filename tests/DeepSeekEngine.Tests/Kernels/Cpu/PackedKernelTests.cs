@@ -15,6 +15,7 @@ namespace DeepSeekEngine.Tests.Kernels.Cpu;
 [TestFixture("Avx2")]
 [TestFixture("Avx512")]
 [TestFixture("AvxVnni")]
+[TestFixture("Avx512Vnni")]
 public unsafe class PackedKernelTests(string path)
 {
     private static readonly WeightEncoding[] Encodings = [WeightEncoding.Int8, WeightEncoding.Int4];

@@ -1,0 +1,265 @@
+using System.Runtime.InteropServices;
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace DeepSeekEngine.Kernels.Cpu.Emitted;
+
+/// <summary>
+/// Emits void(<see cref="PackedTile"/>*) with vpdpbusd, which adds to each lane the products of four unsigned stored bytes and four
+/// signed activations: one step of a panel.
+/// </summary>
+internal abstract class PackedEmitter : TokenTileEmitter
+{
+    /// <summary>So few tokens wait for memory, and one stream is more than the processor fetches ahead by itself.</summary>
+    private const int MaxPrefetchTokens = 4;
+
+    protected const int LineBytes = 64;
+    protected const int Scales = 1, Sums = 2;
+
+    protected override int TokensField => Field(nameof(PackedTile.Tokens));
+
+    protected override int WeightsField => Field(nameof(PackedTile.Weights));
+
+    protected override TokenStream[] Streams { get; } =
+    [
+        new(Field(nameof(PackedTile.X)), Field(nameof(PackedTile.XStride)), sizeof(sbyte)),
+        new(Field(nameof(PackedTile.XScales)), Field(nameof(PackedTile.XScaleStride)), sizeof(float)),
+        new(Field(nameof(PackedTile.XSums)), Field(nameof(PackedTile.XSumStride)), sizeof(int)),
+        new(Field(nameof(PackedTile.Y)), Field(nameof(PackedTile.YStride)), sizeof(float)),
+    ];
+
+    // Bytes from one token to the next, and those of the first token at the current block.
+    protected static AssemblerRegister64 ScaleStride => r10;
+
+    protected static AssemblerRegister64 SumStride => r15;
+
+    protected static AssemblerRegister64 FirstScale => rbx;
+
+    protected static AssemblerRegister64 FirstSum => rbp;
+
+    /// <summary>The block's number.</summary>
+    protected static AssemblerRegister64 Block => rcx;
+
+    /// <summary>Bytes of weights ahead of their use at which few tokens ask for them.</summary>
+    protected abstract int PrefetchDistance { get; }
+
+    /// <summary>y[0], y[1], ... in registers from this one on.</summary>
+    protected abstract int FirstResult { get; }
+
+    protected abstract int BlockBytes { get; }
+
+    protected abstract int BlockColumns { get; }
+
+    protected override void EmitConstants()
+    {
+        LoadStride(ScaleStride, Scales);
+        LoadStride(SumStride, Sums);
+    }
+
+    protected sealed override void EmitBody(int tokens)
+    {
+        LoadPointer(FirstScale, Scales);
+        LoadPointer(FirstSum, Sums);
+        for (int t = 0; t < tokens; t++)
+        {
+            Code.vpxord(Result(t), Result(t), Result(t));
+        }
+
+        Label loop = Code.CreateLabel();
+        Code.xor(ecx, ecx);
+        Code.Label(ref loop);
+        EmitBlock(tokens);
+        Code.add(Weights, BlockBytes);
+        AdvanceX(tokens, BlockColumns);
+        Code.inc(ecx);
+        Code.cmp(ecx, __dword_ptr[Tile + Field(nameof(PackedTile.Blocks))]);
+        Code.jl(loop);
+        ForResults(tokens, t => Code.vmovups(__zmmword_ptr[rdx], Result(t)));
+    }
+
+    /// <summary>y += one block of the panel times the tokens.</summary>
+    protected abstract void EmitBlock(int tokens);
+
+    /// <summary>Loads a line of weights.</summary>
+    protected void LoadLine(AssemblerRegisterZMM line, int offset, int tokens)
+    {
+        Prefetch(offset, tokens);
+        Code.vmovdqu32(line, __zmmword_ptr[Weights + offset]);
+    }
+
+    /// <summary>Asks for the line that few tokens will need where this one is needed now.</summary>
+    protected void Prefetch(int offset, int tokens)
+    {
+        if (tokens <= MaxPrefetchTokens)
+        {
+            Code.prefetcht0(__byte_ptr[Weights + (offset + PrefetchDistance)]);
+        }
+    }
+
+    /// <summary>y[token] = fma(float(sum), wScale * [xScale], y[token]); the sum is lost.</summary>
+    protected void Fold(int token, AssemblerRegisterZMM sum, AssemblerRegisterZMM weightScale, AssemblerRegister64 scale, AssemblerRegisterZMM free)
+    {
+        Code.vcvtdq2ps(sum, sum);
+        Code.vmulps(free, weightScale, __dword_bcst[scale]);
+        Code.vfmadd231ps(Result(token), sum, free);
+    }
+
+    private AssemblerRegisterZMM Result(int token) => Zmm(FirstResult + token);
+
+    private static int Field(string name) => (int)Marshal.OffsetOf<PackedTile>(name);
+}
+
+/// <summary>Int8: a block's 128 columns in one sum, which a token keeps in a register of its own.</summary>
+internal sealed class PackedInt8Emitter : PackedEmitter
+{
+    private const int Steps = PackedLayout.Int8BlockColumns / PackedLayout.StepColumns;
+    private const int ScaleBytes = PackedLayout.Int8BlockBytes - (Steps * LineBytes);
+
+    // Registers: sums 0-13, results 14-27, the current line or the weights' scales, and their product with the activations'.
+    private static readonly AssemblerRegisterZMM Line = zmm30;
+    private static readonly AssemblerRegisterZMM Product = zmm31;
+
+    protected override int MaxTokens => 14;
+
+    protected override int FirstResult => 14;
+
+    protected override int PrefetchDistance => 4096;
+
+    protected override int BlockBytes => PackedLayout.Int8BlockBytes;
+
+    protected override int BlockColumns => PackedLayout.Int8BlockColumns;
+
+    protected override void EmitBlock(int tokens)
+    {
+        // An addition waits for the one before it in the same register, so few tokens take several each.
+        int chains = tokens == 1 ? 4 : tokens <= 5 ? 2 : 1;
+        Code.mov(rdx, FirstSum);
+        for (int t = 0; t < tokens; t++)
+        {
+            Code.mov(eax, __dword_ptr[rdx]);
+            for (int group = 1; group < PackedLayout.Int8BlockColumns / PackedLayout.Int4GroupColumns; group++)
+            {
+                Code.add(eax, __dword_ptr[rdx + sizeof(int) * group]);
+            }
+
+            Code.imul(eax, eax, -PackedLayout.Int8Bias);
+            Code.vpbroadcastd(Zmm(t), eax);
+            Code.add(rdx, SumStride);
+        }
+
+        for (int i = tokens; i < chains * tokens; i++)
+        {
+            Code.vpxord(Zmm(i), Zmm(i), Zmm(i));
+        }
+
+        for (int step = 0; step < Steps; step++)
+        {
+            LoadLine(Line, ScaleBytes + step * LineBytes, tokens);
+            for (int t = 0; t < tokens; t++)
+            {
+                Code.vpdpbusd(Zmm(step % chains * tokens + t), Line, __dword_bcst[X(t, step * PackedLayout.StepColumns)]);
+            }
+        }
+
+        for (int i = tokens; i < chains * tokens; i++)
+        {
+            Code.vpaddd(Zmm(i % tokens), Zmm(i % tokens), Zmm(i));
+        }
+
+        LoadLine(Line, 0, tokens);
+        Code.mov(rdx, FirstScale);
+        for (int t = 0; t < tokens; t++)
+        {
+            Fold(t, Zmm(t), Line, rdx, Product);
+            Code.add(rdx, ScaleStride);
+        }
+
+        Code.add(FirstScale, sizeof(float));
+        Code.add(FirstSum, PackedLayout.Int8BlockColumns / PackedLayout.Int4GroupColumns * sizeof(int));
+    }
+}
+
+/// <summary>Int4: a group's 32 columns are unpacked once for all tokens, whose sums follow each other in a few registers.</summary>
+internal sealed class PackedInt4Emitter : PackedEmitter
+{
+    private const int LineColumns = 2 * PackedLayout.StepColumns;
+    private const int GroupLines = PackedLayout.Int4GroupColumns / LineColumns;
+    private const int Groups = PackedLayout.Int4BlockColumns / PackedLayout.Int4GroupColumns;
+    private const int GroupScaleBytes = PackedLayout.PanelRows * 2;
+    private const int FirstLow = 5, FirstHigh = FirstLow + GroupLines;
+    private const int SumRegisters = 3;
+
+    // Registers: sums 0-2, products 3 and 4, nibbles 5-12, these, then the results.
+    private static readonly AssemblerRegisterZMM GroupScales = zmm13;
+    private static readonly AssemblerRegisterZMM LowNibbles = zmm14;
+    private static readonly AssemblerRegisterZMM MinusBias = zmm15;
+
+    protected override int MaxTokens => 16;
+
+    protected override int FirstResult => 16;
+
+    protected override int PrefetchDistance => 8192;
+
+    protected override int BlockBytes => PackedLayout.Int4BlockBytes;
+
+    protected override int BlockColumns => PackedLayout.Int4BlockColumns;
+
+    protected override void EmitConstants()
+    {
+        base.EmitConstants();
+        Code.mov(eax, 0x0F0F0F0F);
+        Code.vpbroadcastd(LowNibbles, eax);
+
+        // A sum of 32 activations fits the lower half of its dword, so that vpdpwssd multiplies it by the bias and adds at once.
+        Code.mov(eax, -PackedLayout.Int4Bias & 0xFFFF);
+        Code.vpbroadcastd(MinusBias, eax);
+    }
+
+    protected override void EmitBlock(int tokens)
+    {
+        Prefetch(0, tokens);
+        for (int group = 0; group < Groups; group++)
+        {
+            EmitGroup(group, tokens);
+        }
+
+        Code.add(FirstSum, Groups * sizeof(int));
+    }
+
+    private void EmitGroup(int group, int tokens)
+    {
+        for (int line = 0; line < GroupLines; line++)
+        {
+            AssemblerRegisterZMM low = Zmm(FirstLow + line), high = Zmm(FirstHigh + line);
+            LoadLine(low, (Groups * GroupScaleBytes) + (group * GroupLines + line) * LineBytes, tokens);
+            Code.vpsrld(high, low, 4);
+            Code.vpandd(low, low, LowNibbles);
+            Code.vpandd(high, high, LowNibbles);
+        }
+
+        Code.vpmovzxwd(GroupScales, __ymmword_ptr[Weights + group * GroupScaleBytes]);
+        Code.vpslld(GroupScales, GroupScales, 16);
+
+        // Two blocks share a scale of the activations.
+        Code.mov(eax, ecx);
+        Code.shr(eax, 1);
+        Code.lea(rax, __[FirstScale + rax * sizeof(float)]);
+        Code.mov(rdx, FirstSum);
+        for (int t = 0; t < tokens; t++)
+        {
+            AssemblerRegisterZMM sum = Zmm(t % SumRegisters);
+            Code.vpxord(sum, sum, sum);
+            Code.vpdpwssd(sum, MinusBias, __dword_bcst[rdx + group * sizeof(int)]);
+            for (int line = 0; line < GroupLines; line++)
+            {
+                int column = group * PackedLayout.Int4GroupColumns + line * LineColumns;
+                Code.vpdpbusd(sum, Zmm(FirstLow + line), __dword_bcst[X(t, column)]);
+                Code.vpdpbusd(sum, Zmm(FirstHigh + line), __dword_bcst[X(t, column + PackedLayout.StepColumns)]);
+            }
+
+            Fold(t, sum, GroupScales, rax, Zmm(SumRegisters + t % 2));
+            Code.add(rax, ScaleStride);
+            Code.add(rdx, SumStride);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
+using NUnit.Framework;
+
+namespace DeepSeekEngine.Tests.Kernels.Cpu.Emitted;
+
+/// <summary>Emitted kernels on an emulated processor, so that they are tested on any.</summary>
+[Explicit("Needs Bochs; for .ci/avx512.sh")]
+[Category("Emulated")]
+public class EmulatedKernelTests
+{
+    private static readonly int[] Counts = [.. Enumerable.Range(1, 33), 47, 128];
+
+    [Test]
+    public void Packed_kernels_agree_with_the_definition_to_the_last_bit(
+        [Values(8, 4)] int bits, [Values(1, 2, 5)] int blocks, [Values] bool windows)
+        => Check(Encoding(bits), windows, Counts.Select(tokens => new PackedTileCase(Encoding(bits), blocks, tokens)));
+
+    [Test]
+    public void The_largest_integers_overflow_nothing(
+        [Values(8, 4)] int bits)
+        => Check(Encoding(bits), false, Counts.Select(tokens => new PackedTileCase(Encoding(bits), 3, tokens, extreme: true)));
+
+    [Test]
+    public void BFloat16_kernel_agrees_with_the_scalar_twin_to_the_last_bit(
+        [Values(1, 3)] int blocks, [Values(4, 64)] int pairs, [Values(8, 60, 140)] int exponents, [Values] bool windows)
+    {
+        BFloat16TileCase[] tiles =
+            [.. Enumerable.Range(1, 29).Select(tokens => new BFloat16TileCase(blocks, pairs, tokens, exponents))];
+        Check(
+            new BFloat16Emitter(), windows,
+            [.. tiles.Select(tile => ((Func<ulong, byte[]>)tile.Image, BFloat16TileCase.ResultOffset, tile.Expected()))]);
+    }
+
+    [Test]
+    public void What_the_processor_cannot_do_is_reported()
+    {
+        using var machine = new EmulatedMachine();
+        machine.Call(machine.Add([0x0F, 0x0B]), 0, machine.NextAddress, 4);
+        Assert.That(machine.Run, Throws.InvalidOperationException.With.Message.Contains("finished 0 of 1"));
+    }
+
+    private static WeightEncoding Encoding(int bits) => bits == 8 ? WeightEncoding.Int8 : WeightEncoding.Int4;
+
+    private static void Check(WeightEncoding encoding, bool windows, IEnumerable<PackedTileCase> tiles)
+        => Check(
+            encoding == WeightEncoding.Int8 ? new PackedInt8Emitter() : new PackedInt4Emitter(), windows,
+            [.. tiles.Select(tile => ((Func<ulong, byte[]>)tile.Image, PackedTileCase.ResultOffset, tile.Expected()))]);
+
+    private static void Check(TokenTileEmitter emitter, bool windows, (Func<ulong, byte[]> Image, int ResultOffset, byte[] Expected)[] cases)
+    {
+        using var machine = new EmulatedMachine();
+        ulong code = machine.Add(emitter.Emit(windows ? NativeAbi.Windows : NativeAbi.SystemV));
+        foreach (var tile in cases)
+        {
+            ulong address = machine.Add(tile.Image(machine.NextAddress));
+            machine.Call(code, address, address + (ulong)tile.ResultOffset, tile.Expected.Length);
+        }
+
+        var results = machine.Run();
+        for (int i = 0; i < cases.Length; i++)
+        {
+            Assert.That(results[i].Result, Is.EqualTo(cases[i].Expected), $"case {i}");
+            Assert.That(windows ? results[i].KeptWindows : results[i].KeptSystemV, Is.True, $"registers of case {i}");
+        }
+    }
+}
