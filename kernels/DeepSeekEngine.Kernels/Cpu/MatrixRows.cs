@@ -104,9 +104,17 @@ internal static unsafe class MatrixRows
         where TLanes : unmanaged, ILanes<TLanes>
         where TDecoder : IWeightDecoder
     {
-        if (count == 1 && (!TDecoder.Scaled || StoredRows.CanMultiply<TLanes>(matrix.BlockColumns)))
+        if (count == 1)
         {
-            StoredRows.Multiply<TLanes, TDecoder>(matrix, row, rows, x[0], y[0], accumulate);
+            if (TDecoder.Scaled)
+            {
+                StoredRows.MultiplyScaled<TLanes, TDecoder>(matrix, row, rows, x[0], y[0], accumulate, scratch);
+            }
+            else
+            {
+                StoredRows.Multiply<TLanes, TDecoder>(matrix, row, rows, x[0], y[0], accumulate);
+            }
+
             return;
         }
 
@@ -181,14 +189,18 @@ internal static unsafe class MatrixRows
         PartialLanes.Pad(source + k, count - k, destination + k, padded - k);
     }
 
+    /// <summary>destination[k] = W[row, column + k], k &lt; columns.</summary>
+    /// <param name="ahead">Asks memory for the same part of the row so many rows on; 0 for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
-    private static void DecodeRow<TLanes, TDecoder>(in WeightMatrix matrix, int row, int column, int columns, float* destination)
+    internal static void DecodeRow<TLanes, TDecoder>(
+        in WeightMatrix matrix, int row, int column, int columns, float* destination, int ahead = 0)
         where TLanes : unmanaged, ILanes<TLanes>
         where TDecoder : IWeightDecoder
     {
         byte* weights = matrix.Data + ((long)row * matrix.Columns + column) * TDecoder.Bytes;
         float* scales = TDecoder.Scaled ? matrix.Scales + (long)(row / matrix.BlockRows) * matrix.ScaleColumns : null;
+        nint prefetch = (nint)ahead * matrix.Columns * TDecoder.Bytes;
         int step = DotProduct.Step * TLanes.Count;
         byte* stored = stackalloc byte[DotProduct.MaxStep * sizeof(float)];
         float* tail = stackalloc float[DotProduct.MaxStep];
@@ -205,6 +217,11 @@ internal static unsafe class MatrixRows
 
             for (; k + step <= end; k += step)
             {
+                if (Sse.IsSupported && ahead > 0)
+                {
+                    Sse.Prefetch0(weights + (long)k * TDecoder.Bytes + prefetch);
+                }
+
                 DecodeStep<TLanes, TDecoder>(weights + (long)k * TDecoder.Bytes, scale, destination + k);
             }
 

@@ -17,16 +17,7 @@ internal sealed unsafe class NativeBuffer : IDisposable
     public NativeBuffer(long byteLength)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
-        if ((ulong)byteLength > nuint.MaxValue - Alignment)
-        {
-            throw new OutOfMemoryException();
-        }
-
-        // calloc, unlike an aligned allocation that is cleared afterwards, takes fresh pages from the system as they are.
-        allocation = NativeMemory.AllocZeroed((nuint)byteLength + Alignment);
-        Pointer = (byte*)(((nuint)allocation + Alignment - 1) & ~(nuint)(Alignment - 1));
-        ByteLength = byteLength;
-        Interlocked.Add(ref outstandingBytes, byteLength);
+        Allocate(byteLength);
     }
 
     /// <summary>Bytes of all buffers that are not disposed.</summary>
@@ -35,7 +26,28 @@ internal sealed unsafe class NativeBuffer : IDisposable
     /// <summary>Null once disposed.</summary>
     public byte* Pointer { get; private set; }
 
-    public long ByteLength { get; }
+    public long ByteLength { get; private set; }
+
+    /// <summary>
+    /// Makes a workspace at least so large, and larger than that by half, so that one which grows step by step seldom moves. What it held
+    /// is lost if it moves. Allocates nothing on the managed heap.
+    /// </summary>
+    /// <exception cref="OutOfMemoryException">There is not that much memory; the buffer is as it was.</exception>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public void Reserve(long byteLength)
+    {
+        ObjectDisposedException.ThrowIf(allocation is null, this);
+        if (byteLength <= ByteLength)
+        {
+            return;
+        }
+
+        void* old = allocation;
+        long oldLength = ByteLength;
+        Allocate(ByteLength == 0 ? byteLength : checked(byteLength + byteLength / 2));
+        NativeMemory.Free(old);
+        Interlocked.Add(ref outstandingBytes, -oldLength);
+    }
 
     public void Dispose()
     {
@@ -48,5 +60,19 @@ internal sealed unsafe class NativeBuffer : IDisposable
         allocation = null;
         Pointer = null;
         Interlocked.Add(ref outstandingBytes, -ByteLength);
+    }
+
+    private void Allocate(long byteLength)
+    {
+        if ((ulong)byteLength > nuint.MaxValue - Alignment)
+        {
+            throw new OutOfMemoryException();
+        }
+
+        // calloc, unlike an aligned allocation that is cleared afterwards, takes fresh pages from the system as they are.
+        allocation = NativeMemory.AllocZeroed((nuint)byteLength + Alignment);
+        Pointer = (byte*)(((nuint)allocation + Alignment - 1) & ~(nuint)(Alignment - 1));
+        ByteLength = byteLength;
+        Interlocked.Add(ref outstandingBytes, byteLength);
     }
 }

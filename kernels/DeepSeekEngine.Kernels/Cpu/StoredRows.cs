@@ -13,8 +13,11 @@ internal static unsafe class StoredRows
     private const int Streams = 4;
     private const int PrefetchDistance = 4096;
 
+    /// <summary>Floats of scratch <see cref="MultiplyScaled{TLanes, TDecoder}"/> needs.</summary>
+    public const int DecodedLength = Streams * (DotProduct.MaxSegment + 16);
+
     /// <summary>
-    /// y[i] = (accumulate ? y[i] : 0) + W[row + i] . x, i &lt; rows. A scaled encoding must satisfy <see cref="CanMultiply{TLanes}"/>.
+    /// y[i] = (accumulate ? y[i] : 0) + W[row + i] . x, i &lt; rows, for an encoding without scales.
     /// </summary>
     [SkipLocalsInit]
     public static void Multiply<TLanes, TDecoder>(in WeightMatrix matrix, int row, int rows, float* x, float* y, bool accumulate)
@@ -27,7 +30,6 @@ internal static unsafe class StoredRows
         long rowBytes = (long)matrix.Columns * TDecoder.Bytes;
         byte** weights = stackalloc byte*[Streams];
         float** columns = stackalloc float*[Streams];
-        float** scales = stackalloc float*[Streams];
         float** targets = stackalloc float*[Streams];
         if (!accumulate)
         {
@@ -46,7 +48,6 @@ internal static unsafe class StoredRows
                 {
                     weights[stream] = data + i * rowBytes + (long)s * segment * TDecoder.Bytes;
                     columns[stream] = x + s * segment;
-                    scales[stream] = Scales<TDecoder>(matrix, row + first + i, s * segment);
                     targets[stream] = y + first + i;
                     if (stream + 1 < used && ++s == segments)
                     {
@@ -55,7 +56,7 @@ internal static unsafe class StoredRows
                     }
                 }
 
-                Add(Segments<TLanes, TDecoder>(weights, columns, scales, matrix.BlockColumns, segment), targets, used);
+                Add(Segments<TLanes, TDecoder>(weights, columns, segment), targets, used);
                 if (++s == segments)
                 {
                     s = 0;
@@ -70,28 +71,60 @@ internal static unsafe class StoredRows
                     int r = Math.Min(stream, group - 1);
                     weights[stream] = data + r * rowBytes + (long)segments * segment * TDecoder.Bytes;
                     columns[stream] = x + segments * segment;
-                    scales[stream] = Scales<TDecoder>(matrix, row + first + r, segments * segment);
                     targets[stream] = y + first + r;
                 }
 
-                Add(Segments<TLanes, TDecoder>(weights, columns, scales, matrix.BlockColumns, rest), targets, group);
+                Add(Segments<TLanes, TDecoder>(weights, columns, rest), targets, group);
             }
         }
     }
 
-    /// <summary>Whether all segments begin where blocks do, or the reverse, and no block ends within a step.</summary>
-    public static bool CanMultiply<TLanes>(int blockColumns)
+    /// <summary>
+    /// The same for an encoding with scales: four rows are decoded, a segment of each, before they are multiplied. The tables of the
+    /// decoder and the sums together are more than there are registers.
+    /// </summary>
+    /// <param name="scratch"><see cref="DecodedLength"/> floats.</param>
+    [SkipLocalsInit]
+    public static void MultiplyScaled<TLanes, TDecoder>(
+        in WeightMatrix matrix, int row, int rows, float* x, float* y, bool accumulate, float* scratch)
         where TLanes : unmanaged, ILanes<TLanes>
+        where TDecoder : IWeightDecoder
     {
         int segment = DotProduct.SegmentRegisters * TLanes.Count;
-        return blockColumns % (DotProduct.Step * TLanes.Count) == 0 && (segment % blockColumns == 0 || blockColumns % segment == 0);
-    }
 
-    private static float* Scales<TDecoder>(in WeightMatrix matrix, int row, int column)
-        where TDecoder : IWeightDecoder
-        => TDecoder.Scaled
-            ? matrix.Scales + (long)(row / matrix.BlockRows) * matrix.ScaleColumns + column / matrix.BlockColumns
-            : null;
+        // Rows a power of two apart would be in the same banks of the first-level cache.
+        int stride = segment + TLanes.Count;
+        byte** weights = stackalloc byte*[Streams];
+        float** columns = stackalloc float*[Streams];
+        float** targets = stackalloc float*[Streams];
+        if (!accumulate)
+        {
+            new Span<float>(y, rows).Clear();
+        }
+
+        for (int first = 0; first < rows; first += Streams)
+        {
+            int group = Math.Min(Streams, rows - first);
+            for (int column = 0; column < matrix.Columns; column += segment)
+            {
+                int length = Math.Min(segment, matrix.Columns - column);
+                for (int stream = 0; stream < Streams; stream++)
+                {
+                    int r = Math.Min(stream, group - 1);
+                    if (r == stream)
+                    {
+                        MatrixRows.DecodeRow<TLanes, TDecoder>(matrix, row + first + r, column, length, scratch + r * stride, Streams);
+                    }
+
+                    weights[stream] = (byte*)(scratch + r * stride);
+                    columns[stream] = x + column;
+                    targets[stream] = y + first + r;
+                }
+
+                Add(Segments<TLanes, F32Decoder>(weights, columns, length), targets, group);
+            }
+        }
+    }
 
     private static void Add(Vector128<float> sums, float** targets, int count)
     {
@@ -102,10 +135,9 @@ internal static unsafe class StoredRows
     }
 
     /// <summary>The dot products of four parts of stored rows, each of one segment, and the parts of x they meet.</summary>
-    /// <param name="scales">From the blocks on in which the parts begin.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
-    private static Vector128<float> Segments<TLanes, TDecoder>(byte** weights, float** x, float** scales, int blockColumns, int length)
+    private static Vector128<float> Segments<TLanes, TDecoder>(byte** weights, float** x, int length)
         where TLanes : unmanaged, ILanes<TLanes>
         where TDecoder : IWeightDecoder
     {
@@ -113,43 +145,26 @@ internal static unsafe class StoredRows
         byte* w0 = weights[0], w1 = weights[1], w2 = weights[2], w3 = weights[3];
         float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
         TLanes a0 = default, a1 = default, a2 = default, a3 = default;
-        TLanes scale0 = default, scale1 = default, scale2 = default, scale3 = default;
         nint full = length - length % step;
-        int block = 0;
-        for (nint k = 0; k < full;)
+        for (nint k = 0; k < full; k += step)
         {
-            nint end = full;
-            if (TDecoder.Scaled)
-            {
-                end = Math.Min(full, k + blockColumns);
-                scale0 = TLanes.Broadcast(scales[0][block]);
-                scale1 = TLanes.Broadcast(scales[1][block]);
-                scale2 = TLanes.Broadcast(scales[2][block]);
-                scale3 = TLanes.Broadcast(scales[3][block++]);
-            }
-
-            for (; k < end; k += step)
-            {
-                Prefetch(w0 + Streams * k * TDecoder.Bytes + PrefetchDistance, Streams * step * TDecoder.Bytes);
-                a0 = Add<TLanes, TDecoder>(w0 + k * TDecoder.Bytes, x0 + k, scale0, a0);
-                a1 = Add<TLanes, TDecoder>(w1 + k * TDecoder.Bytes, x1 + k, scale1, a1);
-                a2 = Add<TLanes, TDecoder>(w2 + k * TDecoder.Bytes, x2 + k, scale2, a2);
-                a3 = Add<TLanes, TDecoder>(w3 + k * TDecoder.Bytes, x3 + k, scale3, a3);
-            }
+            Prefetch(w0 + Streams * k * TDecoder.Bytes + PrefetchDistance, Streams * step * TDecoder.Bytes);
+            a0 = Add<TLanes, TDecoder>(w0 + k * TDecoder.Bytes, x0 + k, a0);
+            a1 = Add<TLanes, TDecoder>(w1 + k * TDecoder.Bytes, x1 + k, a1);
+            a2 = Add<TLanes, TDecoder>(w2 + k * TDecoder.Bytes, x2 + k, a2);
+            a3 = Add<TLanes, TDecoder>(w3 + k * TDecoder.Bytes, x3 + k, a3);
         }
 
         if (full < length)
         {
             byte* w = stackalloc byte[DotProduct.MaxStep * sizeof(float)];
             float* padded = stackalloc float[DotProduct.MaxStep];
-            block = TDecoder.Scaled ? (int)full / blockColumns : 0;
             for (int stream = 0; stream < Streams; stream++)
             {
                 PartialLanes.Pad(
                     weights[stream] + full * TDecoder.Bytes, (length - (int)full) * TDecoder.Bytes, w, step * TDecoder.Bytes);
                 PartialLanes.Pad(x[stream] + full, length - (int)full, padded, step);
-                TLanes scale = TDecoder.Scaled ? TLanes.Broadcast(scales[stream][block]) : default;
-                TLanes sum = Add<TLanes, TDecoder>(w, padded, scale, stream switch { 0 => a0, 1 => a1, 2 => a2, _ => a3 });
+                TLanes sum = Add<TLanes, TDecoder>(w, padded, stream switch { 0 => a0, 1 => a1, 2 => a2, _ => a3 });
                 switch (stream)
                 {
                     case 0:
@@ -172,15 +187,15 @@ internal static unsafe class StoredRows
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TLanes Add<TLanes, TDecoder>(byte* weights, float* x, TLanes scale, TLanes sum)
+    private static TLanes Add<TLanes, TDecoder>(byte* weights, float* x, TLanes sum)
         where TLanes : unmanaged, ILanes<TLanes>
         where TDecoder : IWeightDecoder
     {
         TDecoder.Load(weights, out TLanes a, out TLanes b, out TLanes c, out TLanes d);
-        sum = TLanes.MultiplyAdd(TDecoder.Scaled ? a * scale : a, TLanes.Load(x), sum);
-        sum = TLanes.MultiplyAdd(TDecoder.Scaled ? b * scale : b, TLanes.Load(x + TLanes.Count), sum);
-        sum = TLanes.MultiplyAdd(TDecoder.Scaled ? c * scale : c, TLanes.Load(x + 2 * TLanes.Count), sum);
-        return TLanes.MultiplyAdd(TDecoder.Scaled ? d * scale : d, TLanes.Load(x + 3 * TLanes.Count), sum);
+        sum = TLanes.MultiplyAdd(a, TLanes.Load(x), sum);
+        sum = TLanes.MultiplyAdd(b, TLanes.Load(x + TLanes.Count), sum);
+        sum = TLanes.MultiplyAdd(c, TLanes.Load(x + 2 * TLanes.Count), sum);
+        return TLanes.MultiplyAdd(d, TLanes.Load(x + 3 * TLanes.Count), sum);
     }
 
     /// <summary>Asks for the cache lines of a step of every stream: between one and sixteen, a power of two.</summary>

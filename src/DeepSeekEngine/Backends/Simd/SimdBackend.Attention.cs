@@ -108,7 +108,7 @@ internal sealed unsafe partial class SimdBackend
                 group++;
             }
 
-            Reserve(ref splits, LatentSplits.ByteLength(shape, group, divided));
+            Reserve(splits, LatentSplits.ByteLength(shape, group, divided));
             AttendLatents(
                 new LatentSplits(splits.Pointer, view, shape, group), group, view, shape, rows, workspace,
                 new Rows(queries[first], queries.Stride, queries.Width), new Rows(contexts[first], contexts.Stride, contexts.Width));

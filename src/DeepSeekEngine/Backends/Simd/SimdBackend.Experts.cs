@@ -50,7 +50,7 @@ internal sealed unsafe partial class SimdBackend
         Rows outputs = SimdArguments.View(y, width, count);
         int* ids = SimdArguments.Elements(expertIds, pairs);
 
-        Reserve(ref groups, ExpertGroups.ByteLength(gate.Experts, pairs));
+        Reserve(groups, ExpertGroups.ByteLength(gate.Experts, pairs));
         var chosen = new ExpertGroups(groups.Pointer, gate.Experts, pairs);
         int active = chosen.Sort(ids);
         WorkerScratch workspace = Scratch(Math.Max(ExpertGateUpJob.ScratchBytes, ExpertDownJob.ScratchBytes(pairs)));

@@ -19,10 +19,10 @@ internal sealed unsafe partial class SimdBackend : IBackend
     private readonly WorkerPool pool;
     private readonly PackedKernels kernels;
     private readonly bool bfloat16Products;
-    private NativeBuffer scratch = new(0);
-    private NativeBuffer groups = new(0);
-    private NativeBuffer splits = new(0);
-    private NativeBuffer quantized = new(0);
+    private readonly NativeBuffer scratch = new(0);
+    private readonly NativeBuffer groups = new(0);
+    private readonly NativeBuffer splits = new(0);
+    private readonly NativeBuffer quantized = new(0);
 
     /// <param name="threads">Threads that compute, the caller's included; 0 for one a processor this process may use.</param>
     /// <param name="width">The registers to compute with; null for the widest this processor has.</param>
@@ -104,21 +104,27 @@ internal sealed unsafe partial class SimdBackend : IBackend
         }
         catch (OutOfMemoryException)
         {
-            throw new InsufficientMemoryException(
-                byteLength,
-                GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
-                "Load the model with a shorter context or a smaller prefill chunk, or give the process more memory.");
+            throw OutOfMemory(byteLength);
         }
     }
 
-    /// <summary>Makes a workspace at least this large; only a larger shape than any before allocates.</summary>
-    private static void Reserve(ref NativeBuffer buffer, long byteLength)
+    private static InsufficientMemoryException OutOfMemory(long byteLength)
+        => new(
+            byteLength,
+            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            "Load the model with a shorter context or a smaller prefill chunk, or give the process more memory.");
+
+    /// <summary>Makes a workspace at least this large.</summary>
+    /// <exception cref="InsufficientMemoryException">There is not that much memory.</exception>
+    private static void Reserve(NativeBuffer buffer, long byteLength)
     {
-        if (buffer.ByteLength < byteLength)
+        try
         {
-            NativeBuffer larger = AllocateBuffer(byteLength);
-            buffer.Dispose();
-            buffer = larger;
+            buffer.Reserve(byteLength);
+        }
+        catch (OutOfMemoryException)
+        {
+            throw OutOfMemory(byteLength);
         }
     }
 
@@ -129,7 +135,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
     {
         // A multiple of a page, so that workers share none.
         long rounded = (bytesPerWorker + 4095) & ~4095L;
-        Reserve(ref scratch, checked(rounded * pool.Workers));
+        Reserve(scratch, checked(rounded * pool.Workers));
         return new WorkerScratch(scratch.Pointer, rounded);
     }
 
@@ -141,7 +147,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
     private PackedProducts Quantize(Rows x, int rows, int parts, int columns, int* numbers = null, int divisor = 1)
     {
         int count = checked(rows * parts);
-        Reserve(ref quantized, QuantizedRows.ByteLength(count, columns));
+        Reserve(quantized, QuantizedRows.ByteLength(count, columns));
         var job = new QuantizeJob
         {
             X = x,
