@@ -19,8 +19,8 @@ internal static unsafe class QueryLanes
     /// <summary>What the maximum begins with: finite, so that a block nothing of which is seen leaves everything as it was.</summary>
     public const float NoMaximum = float.MinValue;
 
-    // Elements of a query after which a partial score is complete: what of two registers of queries leaves a first-level cache room.
-    private const int Panel = 192;
+    // Elements summed one after the other. Panels' sums are added up: shorter chains round less.
+    private const int Panel = 32;
 
     // Rows a tile has with queries in two registers and in one; Block is a multiple of both.
     private const int PairRows = 6;
@@ -56,7 +56,7 @@ internal static unsafe class QueryLanes
     }
 
     /// <summary>
-    /// scores[j, i] = (accumulate ? scores[j, i] : 0) + sum_k packed[k, i] rows[j][k], summed in ascending order within panels.
+    /// scores[j, i] = (accumulate ? scores[j, i] : 0) + sum_k packed[k, i] rows[j][k], summed in ascending order within panels of elements and then over panels.
     /// </summary>
     /// <param name="packed">[width, registers * lanes].</param>
     /// <param name="rows">Block pointers, which are read from <paramref name="offset"/> on; those from count on may be read for nothing.</param>
@@ -109,19 +109,32 @@ internal static unsafe class QueryLanes
             }
 
             TLanes shift = largest * TLanes.Broadcast(-1);
-            TLanes total = default;
-            for (int j = 0; j < count; j++)
+            // Row j is added to sum j mod 4; rows nobody sees, which weigh nothing, thus change nothing.
+            TLanes t0 = default, t1 = default, t2 = default, t3 = default;
+            for (int j = 0; j < count; j += 4)
             {
-                TLanes weight = TLanes.Exp(TLanes.Load(column + j * lanes) + shift);
-                TLanes.Store(weight, column + j * lanes);
-                total += weight;
+                t0 += Weigh(column + j * lanes, shift);
+                t1 += j + 1 < count ? Weigh(column + (j + 1) * lanes, shift) : default;
+                t2 += j + 2 < count ? Weigh(column + (j + 2) * lanes, shift) : default;
+                t3 += j + 3 < count ? Weigh(column + (j + 3) * lanes, shift) : default;
             }
 
+            TLanes total = t0 + t1 + (t2 + t3);
             TLanes kept = TLanes.Exp(old + shift);
             TLanes.Store(kept, decay + lane);
             TLanes.Store(largest, maximum + lane);
             TLanes.Store(TLanes.MultiplyAdd(TLanes.Load(sum + lane), kept, total), sum + lane);
         }
+    }
+
+    /// <summary>Replaces scores by exp(score + shift).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TLanes Weigh<TLanes>(float* scores, TLanes shift)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        TLanes weight = TLanes.Exp(TLanes.Load(scores) + shift);
+        TLanes.Store(weight, scores);
+        return weight;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -131,22 +144,6 @@ internal static unsafe class QueryLanes
         int c = TLanes.Count;
         TLanes s00 = default, s01 = default, s10 = default, s11 = default, s20 = default, s21 = default;
         TLanes s30 = default, s31 = default, s40 = default, s41 = default, s50 = default, s51 = default;
-        if (accumulate)
-        {
-            s00 = TLanes.Load(scores);
-            s01 = TLanes.Load(scores + c);
-            s10 = TLanes.Load(scores + 2 * c);
-            s11 = TLanes.Load(scores + 3 * c);
-            s20 = TLanes.Load(scores + 4 * c);
-            s21 = TLanes.Load(scores + 5 * c);
-            s30 = TLanes.Load(scores + 6 * c);
-            s31 = TLanes.Load(scores + 7 * c);
-            s40 = TLanes.Load(scores + 8 * c);
-            s41 = TLanes.Load(scores + 9 * c);
-            s50 = TLanes.Load(scores + 10 * c);
-            s51 = TLanes.Load(scores + 11 * c);
-        }
-
         float* r0 = rows[0] + offset, r1 = rows[1] + offset, r2 = rows[2] + offset;
         float* r3 = rows[3] + offset, r4 = rows[4] + offset, r5 = rows[5] + offset;
         for (nint k = 0; k < length; k++, packed += 2 * c)
@@ -172,6 +169,22 @@ internal static unsafe class QueryLanes
             s51 = TLanes.MultiplyAdd(q1, x, s51);
         }
 
+        if (accumulate)
+        {
+            s00 += TLanes.Load(scores);
+            s01 += TLanes.Load(scores + c);
+            s10 += TLanes.Load(scores + 2 * c);
+            s11 += TLanes.Load(scores + 3 * c);
+            s20 += TLanes.Load(scores + 4 * c);
+            s21 += TLanes.Load(scores + 5 * c);
+            s30 += TLanes.Load(scores + 6 * c);
+            s31 += TLanes.Load(scores + 7 * c);
+            s40 += TLanes.Load(scores + 8 * c);
+            s41 += TLanes.Load(scores + 9 * c);
+            s50 += TLanes.Load(scores + 10 * c);
+            s51 += TLanes.Load(scores + 11 * c);
+        }
+
         TLanes.Store(s00, scores);
         TLanes.Store(s01, scores + c);
         TLanes.Store(s10, scores + 2 * c);
@@ -192,18 +205,6 @@ internal static unsafe class QueryLanes
     {
         int c = TLanes.Count;
         TLanes s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
-        if (accumulate)
-        {
-            s0 = TLanes.Load(scores);
-            s1 = TLanes.Load(scores + c);
-            s2 = TLanes.Load(scores + 2 * c);
-            s3 = TLanes.Load(scores + 3 * c);
-            s4 = TLanes.Load(scores + 4 * c);
-            s5 = TLanes.Load(scores + 5 * c);
-            s6 = TLanes.Load(scores + 6 * c);
-            s7 = TLanes.Load(scores + 7 * c);
-        }
-
         float* r0 = rows[0] + offset, r1 = rows[1] + offset, r2 = rows[2] + offset, r3 = rows[3] + offset;
         float* r4 = rows[4] + offset, r5 = rows[5] + offset, r6 = rows[6] + offset, r7 = rows[7] + offset;
         for (nint k = 0; k < length; k++, packed += c)
@@ -217,6 +218,18 @@ internal static unsafe class QueryLanes
             s5 = TLanes.MultiplyAdd(q, TLanes.Broadcast(r5[k]), s5);
             s6 = TLanes.MultiplyAdd(q, TLanes.Broadcast(r6[k]), s6);
             s7 = TLanes.MultiplyAdd(q, TLanes.Broadcast(r7[k]), s7);
+        }
+
+        if (accumulate)
+        {
+            s0 += TLanes.Load(scores);
+            s1 += TLanes.Load(scores + c);
+            s2 += TLanes.Load(scores + 2 * c);
+            s3 += TLanes.Load(scores + 3 * c);
+            s4 += TLanes.Load(scores + 4 * c);
+            s5 += TLanes.Load(scores + 5 * c);
+            s6 += TLanes.Load(scores + 6 * c);
+            s7 += TLanes.Load(scores + 7 * c);
         }
 
         TLanes.Store(s0, scores);
