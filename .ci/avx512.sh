@@ -10,7 +10,8 @@ trap 'rm -rf "$work"' EXIT
 # nothing is installed.
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/root"
 touch "$work/status"
-echo "deb http://deb.debian.org/debian trixie main" > "$work/sources.list"
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Component: main' | grep -v -e -security | cut -d' ' -f1 | sed -n 1p)
+echo "deb $mirror trixie main" > "$work/sources.list"
 apt=(-qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$work/lists"
     -o Dir::State::Status="$work/status" -o Dir::Cache="$work/cache" -o APT::Architecture=amd64 -o APT::Architectures=amd64
     -o APT::Sandbox::User=root -o Debug::NoLocking=1)
