@@ -92,7 +92,7 @@ internal static unsafe class ScalarPacked
                     }
 
                     float scale = Element(packed, row, column).Scale * scales[column / QuantizedRows.GroupColumns];
-                    sum = MathF.FusedMultiplyAdd(products, scale, sum);
+                    sum = float.MultiplyAddEstimate(products, scale, sum);
                 }
 
                 y[t * packed.Rows + row] = sum;

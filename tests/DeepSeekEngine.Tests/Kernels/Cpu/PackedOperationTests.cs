@@ -122,7 +122,7 @@ public unsafe class PackedOperationTests(string encoding)
                 float[] output = ScalarPacked.Linear(Read(hidden), downs[e]);
                 for (int k = 0; k < width; k++)
                 {
-                    sum[k] = MathF.FusedMultiplyAdd(weights[t * chosen + i], output[k], sum[k]);
+                    sum[k] = float.MultiplyAddEstimate(weights[t * chosen + i], output[k], sum[k]);
                 }
             }
 
