@@ -7,7 +7,7 @@ namespace DeepSeekEngine.Kernels.Cpu;
 /// <summary>
 /// Dot products in one canonical order, whichever way they are computed, so that a token's result never depends on its batch:
 /// <code>
-/// s = s0 + p_0 + p_1 + ...   p_i: segments of 32 registers' elements, in order
+/// s = s0 + p_0 + p_1 + ...   p_i: segments of SegmentRegisters registers' elements, in order
 /// p = Sum(a)                 a: the lanes of one register, into which those of the segment are multiplied in order
 /// </code>
 /// The last four registers of a segment are filled up with zeros. A segment needs no other state than one register a product, which

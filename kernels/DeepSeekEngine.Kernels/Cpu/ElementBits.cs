@@ -1,11 +1,9 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
-/// The bit patterns by which stored elements become binary32. No step has a binary32 subnormal as an operand or a result: arithmetic
-/// on those takes many processors a hundred cycles or more.
+/// The bit patterns by which stored elements become binary32. Arithmetic on binary32 subnormals takes some processors a hundred cycles
+/// or more. Binary16 subnormals, common among weights, therefore never become any; those of E4M3, where a block's scale brings its
+/// largest weight to 448 and one in thousands is below 2^-6, do.
 /// </summary>
 internal static class ElementBits
 {
@@ -31,36 +29,15 @@ internal static class ElementBits
     /// <summary>The sign of a binary32.</summary>
     public const int Sign = int.MinValue;
 
-    /// <summary>The magnitude that means NaN in E4M3.</summary>
+    /// <summary>Places E4M3's exponent and fraction at those of binary32; the exponent is then 120 too small.</summary>
+    public const int F8Shift = 20;
+
+    /// <summary>What remains of a sign-extended, shifted E4M3: the sign, four exponent bits, three fraction bits.</summary>
+    public const int F8Fields = unchecked((int)0x87F00000);
+
+    /// <summary>2^120.</summary>
+    public const float F8Factor = 1.329227995784916e36f;
+
+    /// <summary>The magnitude that means NaN in E4M3; none is greater.</summary>
     public const byte F8NaN = 0x7F;
-
-    /// <summary>
-    /// An E4M3 is the upper half of a binary32, taken as two bytes. The first: by E4M3's upper four bits; of exponents 0 and 1 the
-    /// sign only.
-    /// </summary>
-    public static Vector128<byte> F8Upper
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Vector128.Create(
-        (byte)0x00, 0x3D, 0x3E, 0x3F, 0x40, 0x41, 0x42, 0x43, 0x80, 0xBD, 0xBE, 0xBF, 0xC0, 0xC1, 0xC2, 0xC3);
-    }
-
-    /// <summary>The rest of the first byte, by a magnitude below 16.</summary>
-    public static Vector128<byte> F8SmallUpper
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Vector128.Create(
-        (byte)0x00, 0x3B, 0x3B, 0x3B, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C);
-    }
-
-    /// <summary>By a magnitude below 16, how the second byte differs from E4M3's lower four bits moved up by four: subnormals only.</summary>
-    public static Vector128<byte> F8SmallLower
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Vector128.Create(
-        (byte)0x00, 0x10, 0xA0, 0xF0, 0x40, 0x70, 0x20, 0x10, 0, 0, 0, 0, 0, 0, 0, 0);
-    }
-
-    /// <summary>Added to a magnitude below 16 it keeps the lower four bits and adds no sign: an index; from 16 on: none, for zero.</summary>
-    public const byte F8SmallIndex = 0x70;
 }

@@ -25,10 +25,9 @@ internal unsafe interface ILanes<TSelf>
     static abstract TSelf LoadBF16(ushort* source);
 
     /// <summary>
-    /// E4M3, subnormals and NaN included: four registers of consecutive elements, because the decoding is shared by all bytes of a
-    /// register.
+    /// E4M3 moved to where binary32 has its fields: the value times 2^-120, and 480 * 2^-120 instead of NaN (see <see cref="Float8"/>).
     /// </summary>
-    static abstract void LoadF8E4M3(byte* source, out TSelf a, out TSelf b, out TSelf c, out TSelf d);
+    static abstract TSelf LoadF8E4M3(byte* source);
 
     /// <summary>Signed bytes.</summary>
     static abstract TSelf LoadI8(sbyte* source);

@@ -41,20 +41,8 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
     public static Lanes128 LoadBF16(ushort* source) => new(Vector128.ShiftLeft(Widen((short*)source), 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadF8E4M3(byte* source, out Lanes128 a, out Lanes128 b, out Lanes128 c, out Lanes128 d)
-    {
-        var bytes = Vector128.Load(source);
-        var magnitude = bytes & Vector128.Create((byte)0x7F);
-        var upper = Vector128.ShuffleNative(ElementBits.F8Upper, bytes >>> 4)
-            | LookUpSmall(ElementBits.F8SmallUpper, magnitude) | Vector128.Equals(magnitude, Vector128.Create(ElementBits.F8NaN));
-        var lower = (bytes << 4) ^ LookUpSmall(ElementBits.F8SmallLower, magnitude);
-        var words = Vector128.WidenLower(lower) | Vector128.WidenLower(upper) << 8;
-        a = new((Vector128.WidenLower(words) << 16).AsSingle());
-        b = new((Vector128.WidenUpper(words) << 16).AsSingle());
-        words = Vector128.WidenUpper(lower) | Vector128.WidenUpper(upper) << 8;
-        c = new((Vector128.WidenLower(words) << 16).AsSingle());
-        d = new((Vector128.WidenUpper(words) << 16).AsSingle());
-    }
+    public static Lanes128 LoadF8E4M3(byte* source)
+        => new((Vector128.ShiftLeft(Widen((sbyte*)source), ElementBits.F8Shift) & Vector128.Create(ElementBits.F8Fields)).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadI8(sbyte* source) => new(Vector128.ConvertToSingle(Widen(source)));
@@ -112,12 +100,6 @@ internal readonly unsafe struct Lanes128 : ILanes<Lanes128>
 
         static float Sum(Vector128<float> v) => v[0] + v[1] + (v[2] + v[3]);
     }
-
-    /// <summary>table[index] of indices below 16, zero of the others below 128.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> LookUpSmall(Vector128<byte> table, Vector128<byte> index) => Ssse3.IsSupported
-        ? Ssse3.Shuffle(table, index + Vector128.Create(ElementBits.F8SmallIndex))
-        : Vector128.Shuffle(table, index);
 
     /// <summary>Sign-extends 4 bytes; one instruction on x86, two elsewhere.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -38,35 +38,8 @@ internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
     public static Lanes512 LoadBF16(ushort* source) => new(Vector512.ShiftLeft(Widen((short*)source), 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadF8E4M3(byte* source, out Lanes512 a, out Lanes512 b, out Lanes512 c, out Lanes512 d)
-    {
-        if (!Avx512BW.IsSupported)
-        {
-            Lanes256.LoadF8E4M3(source, out Lanes256 a0, out Lanes256 a1, out Lanes256 b0, out Lanes256 b1);
-            Lanes256.LoadF8E4M3(source + 32, out Lanes256 c0, out Lanes256 c1, out Lanes256 d0, out Lanes256 d1);
-            a = Join(a0, a1);
-            b = Join(b0, b1);
-            c = Join(c0, c1);
-            d = Join(d0, d1);
-            return;
-        }
-
-        // Unpacking works within 128 bits; taken in this order, the elements end where they belong.
-        var bytes = Avx512F.PermuteVar16x32(
-            Vector512.Load(source).AsInt32(), Vector512.Create(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)).AsByte();
-        var magnitude = bytes & Vector512.Create((byte)0x7F);
-        var small = magnitude + Vector512.Create(ElementBits.F8SmallIndex);
-        var upper = Avx512BW.Shuffle(Vector512.Create(ElementBits.F8Upper), bytes >>> 4)
-            | Avx512BW.Shuffle(Vector512.Create(ElementBits.F8SmallUpper), small)
-            | Vector512.Equals(magnitude, Vector512.Create(ElementBits.F8NaN));
-        var lower = (bytes << 4) ^ Avx512BW.Shuffle(Vector512.Create(ElementBits.F8SmallLower), small);
-        var low = Avx512BW.UnpackLow(lower, upper).AsUInt16();
-        var high = Avx512BW.UnpackHigh(lower, upper).AsUInt16();
-        a = new(Avx512BW.UnpackLow(Vector512<ushort>.Zero, low).AsSingle());
-        b = new(Avx512BW.UnpackHigh(Vector512<ushort>.Zero, low).AsSingle());
-        c = new(Avx512BW.UnpackLow(Vector512<ushort>.Zero, high).AsSingle());
-        d = new(Avx512BW.UnpackHigh(Vector512<ushort>.Zero, high).AsSingle());
-    }
+    public static Lanes512 LoadF8E4M3(byte* source)
+        => new((Vector512.ShiftLeft(Widen((sbyte*)source), ElementBits.F8Shift) & Vector512.Create(ElementBits.F8Fields)).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 LoadI8(sbyte* source) => new(Vector512.ConvertToSingle(Widen(source)));
@@ -109,9 +82,6 @@ internal readonly unsafe struct Lanes512 : ILanes<Lanes512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Halves(Vector512<float> value) => value.GetLower() + value.GetUpper();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Lanes512 Join(Lanes256 lower, Lanes256 upper) => new(Vector512.Create(lower.Value, upper.Value));
 
     /// <summary>Sign-extends 16 bytes; one instruction on x86, two elsewhere.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -106,9 +106,9 @@ internal static unsafe class MatrixRows
     {
         if (count == 1)
         {
-            if (TDecoder.Scaled)
+            if (TDecoder.Scaled && !StoredRows.CanMultiply<TLanes, TDecoder>(matrix, row, rows))
             {
-                StoredRows.MultiplyScaled<TLanes, TDecoder>(matrix, row, rows, x[0], y[0], accumulate, scratch);
+                StoredRows.MultiplyDecoded<TLanes, TDecoder>(matrix, row, rows, x[0], y[0], accumulate, scratch);
             }
             else
             {
@@ -190,48 +190,61 @@ internal static unsafe class MatrixRows
     }
 
     /// <summary>destination[k] = W[row, column + k], k &lt; columns.</summary>
-    /// <param name="ahead">Asks memory for the same part of the row so many rows on; 0 for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
-    internal static void DecodeRow<TLanes, TDecoder>(
-        in WeightMatrix matrix, int row, int column, int columns, float* destination, int ahead = 0)
+    internal static void DecodeRow<TLanes, TDecoder>(in WeightMatrix matrix, int row, int column, int columns, float* destination)
         where TLanes : unmanaged, ILanes<TLanes>
         where TDecoder : IWeightDecoder
     {
         byte* weights = matrix.Data + ((long)row * matrix.Columns + column) * TDecoder.Bytes;
-        float* scales = TDecoder.Scaled ? matrix.Scales + (long)(row / matrix.BlockRows) * matrix.ScaleColumns : null;
-        nint prefetch = (nint)ahead * matrix.Columns * TDecoder.Bytes;
-        int step = DotProduct.Step * TLanes.Count;
-        byte* stored = stackalloc byte[DotProduct.MaxStep * sizeof(float)];
-        float* tail = stackalloc float[DotProduct.MaxStep];
+        if (!TDecoder.Scaled)
+        {
+            Decode<TLanes, TDecoder>(weights, columns, 0, destination);
+            return;
+        }
+
+        float* scales = matrix.Scales + (long)(row / matrix.BlockRows) * matrix.ScaleColumns;
         for (int k = 0; k < columns;)
         {
-            int end = columns;
-            TLanes scale = default;
-            if (TDecoder.Scaled)
+            int block = (column + k) / matrix.BlockColumns;
+            int count = (int)Math.Min(columns, (block + 1L) * matrix.BlockColumns - column) - k;
+            float scale = scales[block];
+            bool folded = Float8.IsFoldable(scale);
+            Decode<TLanes, TDecoder>(weights + k, count, folded ? scale * ElementBits.F8Factor : ElementBits.F8Factor, destination + k);
+            for (int i = folded ? count : 0; i < count; i++)
             {
-                int block = (column + k) / matrix.BlockColumns;
-                end = (int)Math.Min(columns, (block + 1L) * matrix.BlockColumns - column);
-                scale = TLanes.Broadcast(scales[block]);
+                destination[k + i] *= scale;
             }
 
-            for (; k + step <= end; k += step)
-            {
-                if (Sse.IsSupported && ahead > 0)
-                {
-                    Sse.Prefetch0(weights + (long)k * TDecoder.Bytes + prefetch);
-                }
+            k += count;
+        }
 
-                DecodeStep<TLanes, TDecoder>(weights + (long)k * TDecoder.Bytes, scale, destination + k);
-            }
+        Float8.MarkNaN(weights, columns, destination);
+    }
 
-            if (k < end)
-            {
-                PartialLanes.Pad(weights + (long)k * TDecoder.Bytes, (end - k) * TDecoder.Bytes, stored, step * TDecoder.Bytes);
-                DecodeStep<TLanes, TDecoder>(stored, scale, tail);
-                new ReadOnlySpan<float>(tail, end - k).CopyTo(new Span<float>(destination + k, end - k));
-                k = end;
-            }
+    /// <summary>destination[k] = decoded[k] (times the factor, if the encoding is scaled), k &lt; count.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
+    private static void Decode<TLanes, TDecoder>(byte* weights, int count, float factor, float* destination)
+        where TLanes : unmanaged, ILanes<TLanes>
+        where TDecoder : IWeightDecoder
+    {
+        int step = DotProduct.Step * TLanes.Count;
+        TLanes scale = TLanes.Broadcast(factor);
+        nint k = 0;
+        for (; k + step <= count; k += step)
+        {
+            DecodeStep<TLanes, TDecoder>(weights + k * TDecoder.Bytes, scale, destination + k);
+        }
+
+        if (k < count)
+        {
+            byte* stored = stackalloc byte[DotProduct.MaxStep * sizeof(float)];
+            float* tail = stackalloc float[DotProduct.MaxStep];
+            int rest = count - (int)k;
+            PartialLanes.Pad(weights + k * TDecoder.Bytes, rest * TDecoder.Bytes, stored, step * TDecoder.Bytes);
+            DecodeStep<TLanes, TDecoder>(stored, scale, tail);
+            new ReadOnlySpan<float>(tail, rest).CopyTo(new Span<float>(destination + k, rest));
         }
     }
 

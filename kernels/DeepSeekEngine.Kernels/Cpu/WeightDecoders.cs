@@ -8,10 +8,10 @@ internal unsafe interface IWeightDecoder
     /// <summary>Bytes a stored element takes.</summary>
     static abstract int Bytes { get; }
 
-    /// <summary>Whether elements are multiplied by the scale of their block.</summary>
+    /// <summary>Whether elements are multiplied by the scale of their block, times <see cref="ElementBits.F8Factor"/>.</summary>
     static abstract bool Scaled { get; }
 
-    /// <summary>Decodes as many consecutive elements as four registers have lanes, exactly, up to the scale.</summary>
+    /// <summary>Decodes as many consecutive elements as four registers have lanes, exactly, up to the scale and NaN.</summary>
     static abstract void Load<TLanes>(byte* source, out TLanes a, out TLanes b, out TLanes c, out TLanes d)
         where TLanes : unmanaged, ILanes<TLanes>;
 }
@@ -78,5 +78,11 @@ internal readonly unsafe struct F8E4M3Decoder : IWeightDecoder
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Load<TLanes>(byte* source, out TLanes a, out TLanes b, out TLanes c, out TLanes d)
-        where TLanes : unmanaged, ILanes<TLanes> => TLanes.LoadF8E4M3(source, out a, out b, out c, out d);
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        a = TLanes.LoadF8E4M3(source);
+        b = TLanes.LoadF8E4M3(source + TLanes.Count);
+        c = TLanes.LoadF8E4M3(source + 2 * TLanes.Count);
+        d = TLanes.LoadF8E4M3(source + 3 * TLanes.Count);
+    }
 }

@@ -24,11 +24,18 @@ public unsafe class LanesTests
         AssertDecodes<BF16Decoder, ushort>(WeightEncoding.BF16, all, v => BitConverter.UInt32BitsToSingle((uint)v << 16));
     }
 
-    [Test]
-    public void Every_e4m3_decodes_exactly()
+    [TestCase(1f)]
+    [TestCase(-0.0123f)]
+    [TestCase(1e-30f)]
+    [TestCase(127.9f)]
+    [TestCase(128f)]
+    [TestCase(-3e30f)]
+    [TestCase(float.NaN)]
+    public void Every_e4m3_decodes_and_multiplies_exactly_by_any_scale(float scale)
     {
-        byte[] all = [.. Enumerable.Range(0, 256).Select(i => (byte)i)];
-        AssertDecodes<F8E4M3Decoder, byte>(WeightEncoding.F8E4M3, all, v => (float)ScalarWeights.DecodeE4M3(v));
+        AssertE4M3<Lanes128>(scale);
+        AssertE4M3<Lanes256>(scale);
+        AssertE4M3<Lanes512>(scale);
     }
 
     [Test]
@@ -45,6 +52,37 @@ public unsafe class LanesTests
         AssertSums<Lanes128>();
         AssertSums<Lanes256>();
         AssertSums<Lanes512>();
+    }
+
+    /// <summary>Row i is code i and zeros: decoded, and multiplied with 1 and zeros.</summary>
+    private static void AssertE4M3<TLanes>(float scale)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        const int codes = 256;
+        var data = new byte[codes * codes];
+        float[] expected = new float[codes], x = new float[codes], y = new float[codes], scratch = new float[MatrixRows.ScratchLength];
+        x[0] = 1;
+        for (int i = 0; i < codes; i++)
+        {
+            data[i * codes] = (byte)i;
+            expected[i] = (float)(ScalarWeights.DecodeE4M3((byte)i) * scale);
+        }
+
+        fixed (byte* stored = data)
+        fixed (float* token = x, result = y, working = scratch)
+        {
+            float* column = token, output = result;
+            float* scales = stackalloc float[] { scale, 1 };
+            var matrix = new WeightMatrix
+            {
+                Encoding = WeightEncoding.F8E4M3, Rows = codes, Columns = codes, Data = stored,
+                Scales = scales, BlockRows = codes, BlockColumns = codes / 2,
+            };
+            MatrixRows.Decode<TLanes>(matrix, 0, codes, 0, 1, output, 1);
+            Assert.That(y, Is.EqualTo(expected), $"{typeof(TLanes).Name}: decoded");
+            MatrixRows.Multiply<TLanes>(matrix, 0, codes, &column, default, 0, 0, &output, 1, false, working);
+            Assert.That(y, Is.EqualTo(expected), $"{typeof(TLanes).Name}: multiplied");
+        }
     }
 
     private static void AssertSums<TLanes>()
