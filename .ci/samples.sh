@@ -5,9 +5,9 @@ cd "$(dirname "$0")/.."
 hello=$(dotnet run --no-build --project samples/HelloDeepSeek)
 echo "$hello"
 grep -q "47 + 58 = 105" <<< "$hello"
-chat=$(dotnet run --no-build --project samples/Chat < /dev/null)
+chat=$(dotnet run --no-build --project src/DeepSeekEngine.Tool -- chat samples/models/tiny-r1 <<< "What is 47 + 58?")
 echo "$chat"
-grep -q "105" <<< "$chat"
+[ "$chat" = "47 + 58 = 105" ]
 client=$(dotnet run --no-build --project samples/HelloChatClient)
 echo "$client"
 grep -q "47 + 58 = 105 (.* tokens of reasoning)" <<< "$client"

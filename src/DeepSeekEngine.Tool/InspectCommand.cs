@@ -1,55 +1,98 @@
-using System.Globalization;
+using System.CommandLine;
+using DeepSeekEngine.Model;
 using DeepSeekEngine.Weights;
+using Spectre.Console;
 
 namespace DeepSeekEngine.Tool;
 
-/// <summary>Prints what a checkpoint is and what it would take, from its configuration and headers.</summary>
-internal sealed record InspectCommand(string Directory)
+/// <summary>Prints what a checkpoint is, what it would take and whether it fits here, from its configuration and headers.</summary>
+internal static class InspectCommand
 {
-    public const string Usage = "  deepseek inspect MODEL-DIRECTORY";
-
-    /// <summary>Null where the arguments are not those of <see cref="Usage"/>.</summary>
-    public static InspectCommand? TryParse(string[] args) => args is [var directory] ? new InspectCommand(directory) : null;
-
-    public void Run(TextWriter output)
+    public static Command Create(Terminal terminal)
     {
-        var summary = CheckpointSummary.Read(Path.GetFullPath(Directory));
-        Line("architecture", summary.Architecture);
-        Line("parameters", $"{Count(summary.Parameters)}, of which a token uses {Count(summary.ActiveParameters)}");
-        if (summary.MtpParameters > 0)
+        var directory = ModelArguments.Directory();
+        var tensors = new Option<bool>("--tensors") { Description = "List every tensor." };
+        var command = new Command("inspect", "Says what a checkpoint is, what memory it needs and whether it fits here.") { directory, tensors };
+        command.SetAction(parsed =>
         {
-            Line("", $"and {Count(summary.MtpParameters)} of multi-token prediction");
-        }
-
-        foreach (var (format, bytes) in summary.BytesByFormat)
-        {
-            Line(format, Size(bytes));
-        }
-
-        WeightFormat[] formats = summary.PackedFormat is WeightFormat.AsStored
-            ? Enum.GetValues<WeightFormat>()
-            : [WeightFormat.AsStored];
-        foreach (var format in formats)
-        {
-            var memory = DeepSeekModel.EstimateMemory(Directory, new EngineOptions { Weights = format });
-            Line(
-                $"memory, {format}",
-                $"{Size(memory.Total)}: weights {Size(memory.Weights)} ({Size(memory.MappedWeights)} of them in their files), "
-                + $"cache {Size(memory.Cache)}, workspaces {Size(memory.Workspaces)}");
-        }
-
-        void Line(string name, string value) => output.WriteLine($"{name,-18}{value}");
+            var path = Path.GetFullPath(parsed.GetRequiredValue(directory));
+            var summary = CheckpointSummary.Read(path);
+            terminal.Output.Write(Architecture(summary));
+            terminal.Output.Write(Parts(summary));
+            terminal.Output.Write(MemoryTable.For(path, summary));
+            if (parsed.GetValue(tensors))
+            {
+                List(summary, terminal);
+            }
+        });
+        return command;
     }
 
-    private static string Size(long bytes) => bytes switch
+    private static Grid Architecture(CheckpointSummary summary)
     {
-        >= 1_000_000_000 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:N2} GB"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:N2} MB"),
+        var config = summary.Config;
+        var attention = config.Attention;
+        var grid = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(3)).AddColumn();
+        Row("architecture", config.Architecture.ToString());
+        Row(
+            "parameters",
+            $"{Units.Count(summary.Parameters)}, of which a token uses {Units.Count(summary.ActiveParameters)}"
+            + (summary.MtpParameters > 0 ? $"; {Units.Count(summary.MtpParameters)} more of multi-token prediction" : ""));
+        var dense = Enumerable.Range(0, config.Layers).Count(layer => !config.IsMoe(layer));
+        Row("layers", $"{config.Layers}, {dense} of them dense" + (config.MtpLayers > 0 ? $", and {config.MtpLayers} of multi-token prediction" : ""));
+        Row(
+            "attention",
+            $"{attention.Heads} heads of {attention.Nope} + {attention.Rope} rotated; latent {attention.Latent}"
+            + (config.QLoraRank is { } rank ? $", queries from {rank}" : ""));
+        Row(
+            "feed-forward",
+            $"hidden {config.HiddenSize}, dense {config.IntermediateSize}"
+            + (config.Router is { } router
+                ? $"; {router.Experts} experts of {config.MoeIntermediateSize}, {router.ExpertsPerToken} a token and {config.SharedExperts} shared"
+                : ""));
+        Row("vocabulary", Units.Number((long)config.VocabSize));
+        Row("context", $"{Units.Number((long)config.MaxPositions)} tokens at most");
+        return grid;
+
+        void Row(string name, string value) => grid.AddRow(new Text(name, Styles.Note), new Text(value));
+    }
+
+    /// <summary>What the tensors of each part of the model take, and in which formats.</summary>
+    private static Table Parts(CheckpointSummary summary)
+    {
+        var table = Styles.Table("weights", "tensors", "formats", "bytes");
+        foreach (var part in summary.Tensors.GroupBy(NameOf).OrderByDescending(part => part.Sum(tensor => tensor.Bytes)))
+        {
+            Row(part.Key, part);
+        }
+
+        Row("all", summary.Tensors);
+        return table;
+
+        void Row(string name, IEnumerable<TensorSummary> tensors) => table.AddRow(
+            name, Units.Number((long)tensors.Count()),
+            string.Join(", ", tensors.GroupBy(tensor => tensor.Format).OrderByDescending(format => format.Sum(tensor => tensor.Bytes)).Select(format => format.Key)),
+            Units.Bytes(tensors.Sum(tensor => tensor.Bytes)));
+    }
+
+    private static string NameOf(TensorSummary tensor) => tensor switch
+    {
+        { IsMtp: true } => "multi-token prediction",
+        { Role: TensorRole.Embedding } => "embedding",
+        { Role: TensorRole.Head } => "head",
+        { Role: TensorRole.Query or TensorRole.LatentDown or TensorRole.LatentUp or TensorRole.AttentionOutput } => "attention",
+        { Role: TensorRole.DenseFeedForward } => "dense feed-forward",
+        { Role: TensorRole.SharedExperts } => "shared experts",
+        { Role: TensorRole.RoutedExperts } => "routed experts",
+        { Role: TensorRole.Router } => "router",
+        _ => "norms and scales",
     };
 
-    private static string Count(long parameters) => parameters switch
+    private static void List(CheckpointSummary summary, Terminal terminal)
     {
-        >= 1_000_000_000 => string.Create(CultureInfo.InvariantCulture, $"{parameters / 1e9:N2} billion"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{parameters / 1e6:N2} million"),
-    };
+        foreach (var tensor in summary.Tensors)
+        {
+            terminal.WriteLine($"{tensor.Name}  [{string.Join(", ", tensor.Shape)}]  {tensor.Format}  {Units.Number(tensor.Bytes)}");
+        }
+    }
 }

@@ -1,39 +1,32 @@
+using System.CommandLine;
+
 namespace DeepSeekEngine.Tool;
 
 /// <summary>Writes a packed checkpoint.</summary>
-internal sealed record PackCommand(string Source, string Destination, WeightFormat Format)
+internal static class PackCommand
 {
-    public const string Usage = "  deepseek pack MODEL-DIRECTORY NEW-DIRECTORY --format int8|int4";
-
-    /// <summary>Null where the arguments are not those of <see cref="Usage"/>.</summary>
-    public static PackCommand? TryParse(string[] args) => args switch
+    public static Command Create(Terminal terminal)
     {
-        [var source, var destination, "--format", "int8"] => new PackCommand(source, destination, WeightFormat.Int8),
-        [var source, var destination, "--format", "int4"] => new PackCommand(source, destination, WeightFormat.Int4),
-        _ => null,
-    };
-
-    public async Task RunAsync(TextWriter output, CancellationToken cancellationToken)
-    {
-        await ModelPacker.PackAsync(Source, Destination, Format, new ProgressLine(), cancellationToken);
-        var bytes = Directory.EnumerateFiles(Destination, "*.safetensors").Sum(file => new FileInfo(file).Length);
-        output.WriteLine($"{Destination}: {Format}, {bytes / 1e6:N0} MB");
+        var source = ModelArguments.Directory();
+        var destination = new Argument<string>("new-directory") { Description = "The directory to write; it must not exist." };
+        var format = ModelArguments.Choice("--format", "What to quantise to.", WeightFormat.Int8, WeightFormat.Int4);
+        format.Required = true;
+        var command = new Command("pack", "Writes a checkpoint whose large matrices are quantised already.") { source, destination, format };
+        command.SetAction((parsed, _) => RunAsync(
+            terminal, parsed.GetRequiredValue(source), parsed.GetRequiredValue(destination), parsed.GetValue(format)));
+        return command;
     }
 
-    /// <summary>Shows how far packing is, on one line of standard error where that is a screen.</summary>
-    private sealed class ProgressLine : IProgress<PackProgress>
+    private static async Task<int> RunAsync(Terminal terminal, string source, string destination, WeightFormat format)
     {
-        private int _percent = -1;
-
-        public void Report(PackProgress progress)
+        await LoadingBar.ShowAsync(terminal, "Packing", async (show, cancellation) =>
         {
-            var percent = (int)(100 * progress.Fraction);
-            if (!Console.IsErrorRedirected && percent != _percent)
-            {
-                _percent = percent;
-                Console.Error.Write(
-                    percent == 100 ? "\r\e[K" : $"\r\e[K{percent} %: {progress.BytesDone / 1e9:N1} of {progress.BytesTotal / 1e9:N1} GB");
-            }
-        }
+            await ModelPacker.PackAsync(
+                source, destination, format, new LoadingBar.Report<PackProgress>(p => show(p.BytesDone, p.BytesTotal)), cancellation);
+            return destination;
+        });
+        var bytes = Directory.EnumerateFiles(destination, "*.safetensors").Sum(file => new FileInfo(file).Length);
+        terminal.WriteLine($"{destination}: {format}, {Units.Bytes(bytes)}");
+        return CommandLine.Success;
     }
 }

@@ -3,49 +3,54 @@ using DeepSeekEngine.Model;
 
 namespace DeepSeekEngine.Weights;
 
+/// <summary>A tensor of a checkpoint.</summary>
+/// <param name="Shape">The matrix' own where it is packed.</param>
+/// <param name="Format">What it is packed to, or its type as safetensors names it.</param>
+/// <param name="Parameters">Weights of the model it holds; 0 for scales.</param>
+/// <param name="IsMtp">Whether it belongs to multi-token prediction.</param>
+internal sealed record TensorSummary(
+    string Name, IReadOnlyList<long> Shape, string Format, long Bytes, long Parameters, TensorRole Role, bool IsMtp);
+
 /// <summary>A checkpoint in numbers.</summary>
-/// <param name="Parameters">Weights of the model without multi-token prediction.</param>
-/// <param name="ActiveParameters">Those of them a token is computed with: of the routed experts, only as many as it chooses.</param>
-/// <param name="MtpParameters">Weights of the multi-token-prediction modules.</param>
-/// <param name="BytesByFormat">Bytes of the tensors in each format, most first.</param>
-internal sealed record CheckpointSummary(
-    string Architecture, long Parameters, long ActiveParameters, long MtpParameters, WeightFormat PackedFormat,
-    IReadOnlyList<(string Format, long Bytes)> BytesByFormat)
+/// <param name="Tensors">In the order of their files and of their bytes in them.</param>
+internal sealed record CheckpointSummary(ModelConfig Config, WeightFormat PackedFormat, IReadOnlyList<TensorSummary> Tensors)
 {
     private const string LayerPrefix = "model.layers.";
+
+    /// <summary>Weights of the model without multi-token prediction.</summary>
+    public long Parameters => Tensors.Where(tensor => !tensor.IsMtp).Sum(tensor => tensor.Parameters);
+
+    /// <summary>Those of them a token is computed with: of the routed experts, only as many as it chooses.</summary>
+    public long ActiveParameters
+    {
+        get
+        {
+            var routed = Tensors.Where(tensor => !tensor.IsMtp && tensor.Role is TensorRole.RoutedExperts).Sum(tensor => tensor.Parameters);
+            return Config.Router is { } router
+                ? Parameters - (routed / router.Experts * (router.Experts - router.ExpertsPerToken))
+                : Parameters;
+        }
+    }
+
+    /// <summary>Weights of the multi-token-prediction modules.</summary>
+    public long MtpParameters => Tensors.Where(tensor => tensor.IsMtp).Sum(tensor => tensor.Parameters);
 
     /// <exception cref="DeepSeekException">The directory is no checkpoint this version can run.</exception>
     public static CheckpointSummary Read(string directory)
     {
         var config = ModelConfigReader.Read(directory);
         using var checkpoint = Checkpoint.Open(directory, config.Fp8);
-        long parameters = 0, routed = 0, mtp = 0;
-        var bytes = new Dictionary<string, long>(StringComparer.Ordinal);
-        foreach (var (name, entry) in checkpoint.Tensors)
+        return new CheckpointSummary(
+            config, checkpoint.PackedFormat, [.. checkpoint.Tensors.Select(tensor => Summarize(tensor.Name, tensor.Entry))]);
+
+        TensorSummary Summarize(string name, TensorEntry entry)
         {
             var packed = checkpoint.PackedMatrixOf(name);
-            var format = packed?.Encoding.ToString() ?? entry.DType;
-            bytes[format] = bytes.GetValueOrDefault(format) + entry.ByteLength;
-            var count = packed is not null ? (long)packed.Rows * packed.Columns : entry.Shape.Aggregate(1L, (a, b) => a * b);
-            if (Checkpoint.IsScales(name))
-            {
-                continue;
-            }
-
-            if (LayerOf(name) >= config.Layers)
-            {
-                mtp += count;
-                continue;
-            }
-
-            parameters += count;
-            routed += TensorRoles.Of(name) is TensorRole.RoutedExperts ? count : 0;
+            long[] shape = packed is null ? entry.Shape : [packed.Rows, packed.Columns];
+            return new TensorSummary(
+                name, shape, packed?.Encoding.ToString() ?? entry.DType, entry.ByteLength,
+                Checkpoint.IsScales(name) ? 0 : shape.Aggregate(1L, (a, b) => a * b), TensorRoles.Of(name), LayerOf(name) >= config.Layers);
         }
-
-        var idle = config.Router is { } router ? routed / router.Experts * (router.Experts - router.ExpertsPerToken) : 0;
-        return new CheckpointSummary(
-            config.Architecture.ToString(), parameters, parameters - idle, mtp, checkpoint.PackedFormat,
-            [.. bytes.OrderByDescending(pair => pair.Value).Select(pair => (pair.Key, pair.Value))]);
     }
 
     /// <summary>-1 for a tensor of no layer.</summary>

@@ -1,0 +1,82 @@
+using DeepSeekEngine.Testing;
+using NUnit.Framework;
+
+namespace DeepSeekEngine.Tool.Tests;
+
+public sealed class InspectTests
+{
+    [Test]
+    public async Task The_sample_model_is_described()
+    {
+        var lines = await InspectAsync(TestPaths.TinyR1);
+        Assert.Multiple(() =>
+        {
+            Assert.That(lines, Has.Some.Match("parameters +1.62 million, of which a token uses 0.96 million; 0.63 million more"));
+            Assert.That(lines, Has.Some.Match("layers +4, 1 of them dense, and 1 of multi-token prediction"));
+            Assert.That(lines, Has.Some.Match("attention +4 heads of 32 \\+ 32 rotated; latent 64, queries from 64"));
+            Assert.That(lines, Has.Some.Match("feed-forward +hidden 128, dense 384; 8 experts of 96, 2 a token and 1 shared"));
+            Assert.That(lines, Has.Some.Match("context +2,048 tokens at most"));
+            Assert.That(lines, Has.Some.Match("routed experts +72 +BF16 +1.77 MB"));
+            Assert.That(lines, Has.Some.Match("all +173 +BF16, F32 +4.51 MB"));
+        });
+    }
+
+    [Test]
+    public async Task Memory_is_that_of_EstimateMemory_and_fits()
+    {
+        var lines = await InspectAsync(TestPaths.TinyR1);
+        foreach (var format in Enum.GetValues<WeightFormat>())
+        {
+            var estimate = DeepSeekModel.EstimateMemory(
+                TestPaths.TinyR1, new EngineOptions { Weights = format, ContextLength = 2048, MaxConcurrentRequests = 1 });
+            Assert.That(lines, Has.Some.Match($"{format} +{Units.Bytes(estimate.Weights)} +{Units.Bytes(estimate.Total)}"));
+        }
+
+        Assert.That(lines.Count(line => line.Contains("Cpu 0 ", StringComparison.Ordinal) && line.TrimEnd().EndsWith("fits", StringComparison.Ordinal)), Is.EqualTo(3));
+    }
+
+    [TestCase("v3-fp8", "F8_E4M3")]
+    [TestCase("v2lite-bf16", "BF16")]
+    public async Task Other_formats_and_architectures_are_described(string fixture, string format)
+        => Assert.That(await InspectAsync(TestPaths.Fixture(fixture)), Has.Some.Match($"routed experts .*{format}"));
+
+    [Test]
+    public async Task A_packed_checkpoint_has_one_format_and_its_matrices_their_own_shapes()
+    {
+        using var directory = new TemporaryDirectory();
+        var packed = Path.Combine(directory.Path, "packed");
+        var terminal = new TestTerminal(screen: false);
+        Assert.That(await terminal.RunAsync("pack", TestPaths.TinyR1, packed, "--format", "INT4"), Is.EqualTo(CommandLine.Success));
+        Assert.That(terminal.Output, Does.Match("packed: Int4, \\d.* MB"));
+
+        var lines = await InspectAsync(packed, "--tensors");
+        Assert.That(lines, Has.Some.Match("routed experts +72 +Int4 "));
+        Assert.That(lines, Has.Some.EqualTo("lm_head.weight  [768, 128]  Int8  101,376"));
+        Assert.That(lines, Has.None.Match("^ *Int8 +.* MB"));
+    }
+
+    // 101 GB in all, of which 81 are weights in their files.
+    [TestCase(Device.Cpu, 101, "fits")]
+    [TestCase(Device.Cpu, 100, "from disk")]
+    [TestCase(Device.Cpu, 20, "from disk")]
+    [TestCase(Device.Cpu, 19, "too large")]
+    [TestCase(Device.Cuda, 101, "fits")]
+    [TestCase(Device.Cuda, 100, "too large")]
+    public void Whether_it_fits_depends_on_what_must_be_in_memory(Device device, long gigabytes, string expected)
+    {
+        const long gigabyte = 1_000_000_000;
+        var estimate = new MemoryEstimate
+        {
+            Weights = 91 * gigabyte, MappedWeights = 81 * gigabyte, Cache = 5 * gigabyte, Workspaces = 5 * gigabyte,
+        };
+        Assert.That(MemoryTable.Fit(estimate, new DeviceInfo(device, 0, "it", gigabytes * gigabyte)), Is.EqualTo(expected));
+    }
+
+    private static async Task<string[]> InspectAsync(string directory, params string[] options)
+    {
+        var terminal = new TestTerminal(screen: false);
+        Assert.That(await terminal.RunAsync(["inspect", directory, .. options]), Is.EqualTo(CommandLine.Success), terminal.Error);
+        Assert.That(terminal.Error, Is.Empty);
+        return terminal.Output.Split('\n');
+    }
+}
