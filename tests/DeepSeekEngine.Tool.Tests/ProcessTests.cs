@@ -52,7 +52,7 @@ public sealed class ProcessTests
     {
         using var directory = new TemporaryDirectory();
         SyntheticCheckpoint.Write(directory.Path, ("max_position_embeddings", 8192));
-        var start = new ProcessStartInfo("script", ["-qec", $"dotnet '{Tool}' chat '{directory.Path}' --temperature 0", "/dev/null"])
+        var start = new ProcessStartInfo("script", ["-qec", $"dotnet '{Tool}' chat '{directory.Path}' --temperature 0 --max-tokens 8000", "/dev/null"])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8,
         };
