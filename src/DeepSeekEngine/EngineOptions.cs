@@ -31,8 +31,8 @@ public sealed record EngineOptions
     public int? Threads { get; init => field = OptionRange.Check(value, 1, 1024); }
 
     /// <summary>
-    /// The format the large matrices are computed from. The CPU computes all of them; a GPU those as stored. A packed checkpoint has its
-    /// format already, and another one is refused. Default: <see cref="WeightFormat.AsStored"/>.
+    /// The format the large matrices are computed from, on every device. A packed checkpoint has its format already, and another one is
+    /// refused. Default: <see cref="WeightFormat.AsStored"/>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a member of <see cref="WeightFormat"/>.</exception>
     public WeightFormat Weights

@@ -42,7 +42,7 @@ internal sealed class KernelCatalog
     public int GroupSize { get; }
 
     /// <summary>The encodings there are weight formats for.</summary>
-    public static IEnumerable<WeightEncoding> Encodings { get; } = [.. Enum.GetValues<WeightEncoding>().Where(e => !e.IsPacked())];
+    public static IEnumerable<WeightEncoding> Encodings { get; } = Enum.GetValues<WeightEncoding>();
 
     /// <summary>Every kernel with every weight format.</summary>
     public IEnumerable<MethodInfo> All => Definitions.Values.SelectMany(definition => definition.GetGenericArguments().Length == 1
@@ -65,6 +65,8 @@ internal sealed class KernelCatalog
         WeightEncoding.F16 => typeof(F16),
         WeightEncoding.BF16 => typeof(BF16),
         WeightEncoding.F8E4M3 => typeof(F8E4M3),
+        WeightEncoding.Int8 => typeof(Int8),
+        WeightEncoding.Int4 => typeof(Int4),
         _ => throw new ArgumentOutOfRangeException(nameof(encoding)),
     };
 }

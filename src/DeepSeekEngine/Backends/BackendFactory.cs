@@ -7,12 +7,11 @@ namespace DeepSeekEngine.Backends;
 internal static class BackendFactory
 {
     /// <exception cref="DeviceUnavailableException">The device asked for does not exist or cannot be used.</exception>
-    /// <param name="packed">Whether matrices will be packed, which the GPU kernels do not read: then Auto means the CPU.</param>
-    public static IBackend Create(EngineOptions options, bool packed) => options.Device switch
+    public static IBackend Create(EngineOptions options) => options.Device switch
     {
         Device.Cuda => IlgpuBackend.CreateCuda(options.DeviceIndex),
         Device.OpenCL => IlgpuBackend.CreateOpenCl(options.DeviceIndex),
-        Device.Auto when !packed && IlgpuDevices.Cuda.Count > options.DeviceIndex => IlgpuBackend.CreateCuda(options.DeviceIndex),
+        Device.Auto when IlgpuDevices.Cuda.Count > options.DeviceIndex => IlgpuBackend.CreateCuda(options.DeviceIndex),
         _ => new SimdBackend(options.Threads ?? 0),
     };
 

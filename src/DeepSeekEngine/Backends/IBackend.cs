@@ -104,7 +104,8 @@ internal interface IBackend : IDeviceMemory, IDisposable
         DeviceArray<int> expertIds, Activations expertWeights, int count);
 
     /// <summary>
-    /// y[t] += sum_i w[t, i] (silu(x[t] Wgate_e^T) * (x[t] Wup_e^T)) Wdown_e^T with e = expertIds[t, i], summed over i in ascending order.
+    /// y[t] += sum_i w[t, i] (silu(x[t] Wgate_e^T) * (x[t] Wup_e^T)) Wdown_e^T with e = expertIds[t, i], summed in an order that the token's
+    /// own experts decide.
     /// </summary>
     /// <param name="hidden">Workspace of at least count * k rows of the experts' intermediate width.</param>
     void RoutedExperts(

@@ -46,16 +46,9 @@ internal sealed class LoadedModel : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
 
             Report(LoadStage.Preparing, 0, checkpoint.TotalBytes);
-            var packed = checkpoint.FormatFor(options.Weights) is not WeightFormat.AsStored;
+            _ = checkpoint.FormatFor(options.Weights);
             var policy = QuantizationPolicy.For(options.Weights);
-            var backend = Own(BackendFactory.Create(options, packed));
-            if (packed && backend is not SimdBackend)
-            {
-                throw new UnsupportedModelException(
-                    directory, $"{backend.DeviceName} does not compute Int8 and Int4 weights; use {nameof(Device)}.{nameof(Device.Cpu)}, "
-                    + $"or a checkpoint that is not packed with {nameof(WeightFormat)}.{nameof(WeightFormat.AsStored)}.");
-            }
-
+            var backend = Own(BackendFactory.Create(options));
             CheckMemory(backend, MemoryMeter.Measure(checkpoint, policy, _config, limits));
             var weights = new CheckpointLoader(
                 backend, checkpoint, policy, options.Threads ?? Environment.ProcessorCount,

@@ -52,6 +52,7 @@ internal sealed partial class IlgpuBackend : IBackend
         gatherLatents = Load<GatherLatents.Parameters>();
         expandedAttention = Load<ExpandedAttention.Parameters>();
         selectExperts = Load<SelectExperts.Parameters>();
+        expertOrder = Load<ExpertOrder.Parameters>();
         expertsHidden = LoadPerEncoding<RoutedExperts.HiddenParameters>();
         expertsDown = LoadPerEncoding<RoutedExperts.DownParameters>();
     }
@@ -86,7 +87,10 @@ internal sealed partial class IlgpuBackend : IBackend
     }
 
     public Matrix LoadMatrix(in WeightMatrix matrix)
-        => new IlgpuMatrix(matrix.Encoding, matrix.Rows, matrix.Columns, new DeviceWeights(this, [matrix]));
+    {
+        DeviceWeights weights = new(this, [matrix]);
+        return new IlgpuMatrix(weights.Encoding, matrix.Rows, matrix.Columns, weights);
+    }
 
     public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts)
     {
@@ -96,7 +100,7 @@ internal sealed partial class IlgpuBackend : IBackend
         }
 
         DeviceWeights weights = new(this, experts);
-        return new IlgpuExpertMatrices(experts[0].Encoding, experts.Length, experts[0].Rows, experts[0].Columns, weights);
+        return new IlgpuExpertMatrices(weights.Encoding, experts.Length, experts[0].Rows, experts[0].Columns, weights);
     }
 
     public void Dispose()
@@ -171,7 +175,7 @@ internal sealed partial class IlgpuBackend : IBackend
         where TParameters : struct
         => new(loader, catalog.Get<TParameters>(), Stream, catalog.GroupSize);
 
-    /// <summary>Indexed by <see cref="WeightEncoding"/>, of which the first have kernels.</summary>
+    /// <summary>Indexed by <see cref="WeightEncoding"/>.</summary>
     private LoadedKernel<TParameters>[] LoadPerEncoding<TParameters>()
         where TParameters : struct
         => [.. KernelCatalog.Encodings.Select(
