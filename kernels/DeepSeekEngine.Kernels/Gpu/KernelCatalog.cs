@@ -26,20 +26,25 @@ internal sealed class KernelCatalog
 
     private readonly Type platform;
 
-    private KernelCatalog(Type platform, int groupSize)
+    private KernelCatalog(Type platform, int groupSize, int attentionShift)
     {
         this.platform = platform;
         GroupSize = groupSize;
+        AttentionShift = attentionShift;
     }
 
     /// <summary>The kernels for CUDA and OpenCL.</summary>
-    public static KernelCatalog Gpu { get; } = new(typeof(GpuPlatform), GpuPlatform.GroupSize);
+    public static KernelCatalog Gpu { get; } = new(typeof(GpuPlatform), GpuPlatform.GroupSize, GpuPlatform.AttentionShift);
 
     /// <summary>The kernels for ILGPU's CPU accelerator.</summary>
-    public static KernelCatalog CpuAccelerator { get; } = new(typeof(CpuAcceleratorPlatform), CpuAcceleratorPlatform.GroupSize);
+    public static KernelCatalog CpuAccelerator { get; }
+        = new(typeof(CpuAcceleratorPlatform), CpuAcceleratorPlatform.GroupSize, CpuAcceleratorPlatform.AttentionShift);
 
     /// <summary>Threads a group: <see cref="IPlatform.GroupSize"/>.</summary>
     public int GroupSize { get; }
+
+    /// <summary><see cref="IPlatform.AttentionShift"/>.</summary>
+    public int AttentionShift { get; }
 
     /// <summary>The encodings there are weight formats for.</summary>
     public static IEnumerable<WeightEncoding> Encodings { get; } = Enum.GetValues<WeightEncoding>();

@@ -47,10 +47,11 @@ internal sealed partial class IlgpuBackend : IBackend
         rotateQueries = Load<RotateQueries.Parameters>();
         appendLatents = Load<AppendLatents.Parameters>();
         absorbQueries = LoadPerEncoding<AbsorbQueries.Parameters>();
-        latentAttention = Load<LatentAttention.Parameters>();
+        latentAttention = LoadAttention<LatentAttention.Parameters>();
+        joinLatents = LoadAttention<LatentAttention.JoinParameters>();
         projectLatents = LoadPerEncoding<ProjectLatents.Parameters>();
         gatherLatents = Load<GatherLatents.Parameters>();
-        expandedAttention = Load<ExpandedAttention.Parameters>();
+        expandedAttention = LoadAttention<ExpandedAttention.Parameters>();
         selectExperts = Load<SelectExperts.Parameters>();
         expertOrder = Load<ExpertOrder.Parameters>();
         expertsHidden = LoadPerEncoding<RoutedExperts.HiddenParameters>();
@@ -174,6 +175,10 @@ internal sealed partial class IlgpuBackend : IBackend
     private LoadedKernel<TParameters> Load<TParameters>()
         where TParameters : struct
         => new(loader, catalog.Get<TParameters>(), Stream, catalog.GroupSize);
+
+    private LoadedKernel<TParameters> LoadAttention<TParameters>()
+        where TParameters : struct
+        => new(loader, catalog.Get<TParameters>(), Stream, 1 << catalog.AttentionShift);
 
     /// <summary>Indexed by <see cref="WeightEncoding"/>.</summary>
     private LoadedKernel<TParameters>[] LoadPerEncoding<TParameters>()
