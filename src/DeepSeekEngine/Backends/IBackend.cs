@@ -22,6 +22,9 @@ internal interface IBackend : IDeviceMemory, IDisposable
     /// <summary>The device as a person would name it.</summary>
     string DeviceName { get; }
 
+    /// <summary>Bytes that may still be allocated.</summary>
+    long AvailableBytes { get; }
+
     /// <summary>Makes a matrix readable to the kernels, in its stored encoding. The host memory must outlive the result.</summary>
     Matrix LoadMatrix(in WeightMatrix matrix);
 
@@ -45,6 +48,9 @@ internal interface IBackend : IDeviceMemory, IDisposable
 
     /// <summary>y[t] = silu(gate[t]) * up[t]. y may be gate.</summary>
     void SwiGlu(Activations gate, Activations up, Activations y, int count);
+
+    /// <summary>y[t] += x[t] over x.Width values.</summary>
+    void Add(Activations x, Activations y, int count);
 
     /// <summary>
     /// Rotates, in place, the last r values of each head of q [count, H * (n + r)] by the token's position; pairs are (2i, 2i + 1).

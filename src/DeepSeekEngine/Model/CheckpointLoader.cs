@@ -10,15 +10,10 @@ namespace DeepSeekEngine.Model;
 /// cancellation. A source is read once, through the mapping, and let go of before the next, so that quantising needs the memory of the
 /// result and hardly more.
 /// </summary>
-/// <param name="loadedBytes">Told how many bytes of the checkpoint are loaded so far.</param>
 internal sealed unsafe class CheckpointLoader(
-    IBackend backend, IWeightSource source, QuantizationPolicy policy, int threads = 1, Action<long>? loadedBytes = null,
-    CancellationToken cancellationToken = default)
+    IBackend backend, IWeightSource source, QuantizationPolicy policy, CheckpointReading reading)
     : WeightLoader(backend, source, policy)
 {
-    private readonly ParallelQuantizer _quantizer = new(threads, cancellationToken);
-    private long _bytes;
-
     protected override Matrix LoadMatrix(string name, int rows, int columns, WeightEncoding encoding)
         => backend.LoadMatrix(Bring([name], rows, columns, encoding)[0]);
 
@@ -27,7 +22,7 @@ internal sealed unsafe class CheckpointLoader(
 
     protected override DeviceArray<float> LoadVector(string name, DeviceArray<float> vector)
     {
-        cancellationToken.ThrowIfCancellationRequested();
+        reading.ThrowIfCancelled();
         vector.Upload(Source.Vector(name, (int)vector.Length));
         Report(name);
         return vector;
@@ -40,7 +35,7 @@ internal sealed unsafe class CheckpointLoader(
         byte* packed = null;
         for (var i = 0; i < names.Length; i++)
         {
-            cancellationToken.ThrowIfCancellationRequested();
+            reading.ThrowIfCancelled();
             matrices[i] = Source.Matrix(names[i], rows, columns);
             if (matrices[i].Encoding != encoding)
             {
@@ -67,7 +62,7 @@ internal sealed unsafe class CheckpointLoader(
     {
         try
         {
-            _quantizer.Quantize(source, encoding, 0, PackedLayout.Panels(source.Rows), destination);
+            reading.Quantizer.Quantize(source, encoding, 0, PackedLayout.Panels(source.Rows), destination);
         }
         catch (NotFiniteNumberException exception)
         {
@@ -75,5 +70,5 @@ internal sealed unsafe class CheckpointLoader(
         }
     }
 
-    private void Report(string name) => loadedBytes?.Invoke(_bytes += Source.SizeOf(name));
+    private void Report(string name) => reading.Loaded(Source.SizeOf(name));
 }

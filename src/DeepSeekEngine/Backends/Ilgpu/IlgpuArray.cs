@@ -1,3 +1,4 @@
+using DeepSeekEngine.Backends.Simd;
 using ILGPU;
 using ILGPU.Runtime;
 
@@ -32,6 +33,19 @@ internal sealed class IlgpuArray<T>(IlgpuBackend owner, MemoryBuffer1D<T, Stride
         {
             View.SubView(offset, destination.Length).CopyToCPU(owner.Stream, destination);
             owner.Staging.Drained();
+        }
+    }
+
+    public override void CopyTo(DeviceArray<T> destination, int count)
+    {
+        CheckRange(0, count);
+        if (destination is SimdArray<T> host)
+        {
+            Download(host.Span(count));
+        }
+        else
+        {
+            destination.Upload(owner.Landing.Receive(this, count));
         }
     }
 

@@ -19,11 +19,13 @@ internal sealed partial class IlgpuBackend : IBackend
     private readonly Accelerator accelerator;
     private readonly KernelLoader loader;
     private readonly KernelCatalog catalog;
+    private readonly long memoryLimit;
     private long allocatedBytes;
 
-    private IlgpuBackend(Func<Context, Accelerator> createAccelerator, KernelCatalog catalog)
+    private IlgpuBackend(Func<Context, Accelerator> createAccelerator, KernelCatalog catalog, long? memoryLimit)
     {
         this.catalog = catalog;
+        this.memoryLimit = memoryLimit ?? long.MaxValue;
         context = Context.Create(static builder => builder.ForKernels());
         try
         {
@@ -37,6 +39,7 @@ internal sealed partial class IlgpuBackend : IBackend
 
         Stream = accelerator.CreateStream();
         Staging = new UploadStaging(accelerator, Stream);
+        Landing = new DownloadLanding(accelerator);
         loader = new KernelLoader(accelerator);
 
         embed = LoadPerEncoding<Embed.Parameters>();
@@ -44,6 +47,7 @@ internal sealed partial class IlgpuBackend : IBackend
         rmsNorm = Load<RmsNorm.Parameters>();
         linear = LoadPerEncoding<Linear.Parameters>();
         swiGlu = Load<SwiGlu.Parameters>();
+        add = Load<Add.Parameters>();
         rotateQueries = Load<RotateQueries.Parameters>();
         appendLatents = Load<AppendLatents.Parameters>();
         absorbQueries = LoadPerEncoding<AbsorbQueries.Parameters>();
@@ -58,23 +62,35 @@ internal sealed partial class IlgpuBackend : IBackend
 
     public string DeviceName => accelerator.Name;
 
+    public long AvailableBytes => Math.Min(memoryLimit - allocatedBytes, accelerator switch
+    {
+        CudaAccelerator cuda => cuda.GetFreeMemory(),
+        CLAccelerator openCl => openCl.MemorySize - allocatedBytes,
+        _ => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - allocatedBytes,
+    });
+
     internal AcceleratorStream Stream { get; }
 
     internal UploadStaging Staging { get; }
 
+    internal DownloadLanding Landing { get; }
+
+    /// <param name="memoryLimit">Bytes that may be allocated at most.</param>
     /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
-    public static IlgpuBackend CreateCuda(int index)
-        => CreateOn(index >= 0 && index < IlgpuDevices.Cuda.Count ? IlgpuDevices.Cuda[index] : null, $"CUDA device {index}");
+    public static IlgpuBackend CreateCuda(int index, long? memoryLimit = null)
+        => CreateOn(
+            index >= 0 && index < IlgpuDevices.Cuda.Count ? IlgpuDevices.Cuda[index] : null, $"CUDA device {index}", memoryLimit);
 
     /// <summary>Any OpenCL device, CPU drivers included.</summary>
     /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
-    public static IlgpuBackend CreateOpenCl(int index)
-        => CreateOn(index >= 0 && index < IlgpuDevices.OpenCl.Count ? IlgpuDevices.OpenCl[index] : null, $"OpenCL device {index}");
+    public static IlgpuBackend CreateOpenCl(int index, long? memoryLimit = null)
+        => CreateOn(
+            index >= 0 && index < IlgpuDevices.OpenCl.Count ? IlgpuDevices.OpenCl[index] : null, $"OpenCL device {index}", memoryLimit);
 
-    public static IlgpuBackend CreateOnCpuAccelerator()
+    public static IlgpuBackend CreateOnCpuAccelerator(long? memoryLimit = null)
         => new(
             static context => new CPUDevice(CpuAcceleratorPlatform.GroupSize, 1, 1).CreateCPUAccelerator(context),
-            KernelCatalog.CpuAccelerator);
+            KernelCatalog.CpuAccelerator, memoryLimit);
 
     public DeviceArray<T> Allocate<T>(long length)
         where T : unmanaged
@@ -104,6 +120,7 @@ internal sealed partial class IlgpuBackend : IBackend
         Stream.Synchronize();
         loader.Dispose();
         Staging.Dispose();
+        Landing.Dispose();
         Stream.Dispose();
         accelerator.Dispose();
         context.Dispose();
@@ -140,7 +157,7 @@ internal sealed partial class IlgpuBackend : IBackend
         }
     }
 
-    private static IlgpuBackend CreateOn(IlgpuDevice? device, string name)
+    private static IlgpuBackend CreateOn(IlgpuDevice? device, string name, long? memoryLimit)
     {
         if (device is null)
         {
@@ -149,20 +166,13 @@ internal sealed partial class IlgpuBackend : IBackend
 
         try
         {
-            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu);
+            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu, memoryLimit);
         }
         catch (Exception e) when (e is AcceleratorException or CapabilityNotSupportedException or NotSupportedException)
         {
             throw new DeviceUnavailableException($"{name} ({device.Name}) cannot be used: {e.Message}", IlgpuDevices.Names, e);
         }
     }
-
-    private long AvailableBytes => accelerator switch
-    {
-        CudaAccelerator cuda => cuda.GetFreeMemory(),
-        CLAccelerator openCl => openCl.MemorySize - allocatedBytes,
-        _ => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - allocatedBytes,
-    };
 
     private InsufficientMemoryException OutOfMemory(long bytes)
         => new(bytes, AvailableBytes, $"Free memory on {DeviceName}, shorten the context or use a device with more memory.");

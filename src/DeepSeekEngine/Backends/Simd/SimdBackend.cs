@@ -44,6 +44,8 @@ internal sealed unsafe partial class SimdBackend : IBackend
 
     public string DeviceName { get; }
 
+    public long AvailableBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
     public DeviceArray<T> Allocate<T>(long length)
         where T : unmanaged
     {
