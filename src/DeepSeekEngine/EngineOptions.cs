@@ -21,10 +21,10 @@ public sealed record EngineOptions
 
     /// <summary>
     /// Devices of that kind, from <see cref="DeviceIndex"/> on, that the layers are divided among, in proportion to their memory. They
-    /// compute one after the other: more devices are for a larger model, not a faster one. Default: 1. The CPU is one device.
+    /// compute one after the other: more devices are for a larger model, not a faster one. 1 to 64. Default: 1. The CPU is one device.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
-    public int DeviceCount { get; init => field = OptionRange.Check(value, 1, int.MaxValue); } = 1;
+    /// <exception cref="ArgumentOutOfRangeException">Out of range.</exception>
+    public int DeviceCount { get; init => field = OptionRange.Check(value, 1, 64); } = 1;
 
     /// <summary>
     /// Bytes the model may take of each GPU's memory. One that would take more is refused before anything is allocated. Null (default):

@@ -29,7 +29,22 @@ internal interface IBackend : IDeviceMemory, IDisposable
     Matrix LoadMatrix(in WeightMatrix matrix);
 
     /// <summary>Makes one projection of all experts readable to the kernels; all are of one shape and encoding.</summary>
-    ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts);
+    /// <param name="loaded">Told the index of each expert once it is read. May throw, to stop.</param>
+    ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts, Action<int>? loaded = null);
+
+    /// <summary>
+    /// Compiles what operations on the matrices loaded so far take, so that the first step is no slower than others; what it leaves out
+    /// is compiled when it is first needed.
+    /// </summary>
+    /// <param name="progress">Told how many kernels are ready and how many there are.</param>
+    void Prepare(Action<int, int>? progress);
+
+    /// <summary>
+    /// Issues what <paramref name="operations"/> issue. A backend may record them when a key comes again, and from then on issue the
+    /// record instead of calling them, so they must be the same operations on the same arrays whenever the key is the same, must neither
+    /// upload nor download nor allocate, and may depend on other values only through the arrays.
+    /// </summary>
+    void Repeat(in StepKey key, Action operations);
 
     /// <summary>y[t] = table[tokens[t]], t &lt; count.</summary>
     void Embed(DeviceArray<int> tokens, Matrix table, Activations y, int count);

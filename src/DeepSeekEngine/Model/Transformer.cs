@@ -14,6 +14,9 @@ internal sealed class Transformer : IDisposable
     private readonly IBackend? _host;
     private readonly PlacedWeights _weights;
     private readonly TransformerParts _parts;
+    private readonly Action _runDevice;
+    private Step _step;
+    private int _device;
 
     /// <param name="devices">What it is computed by; the weights are loaded for them, in this order.</param>
     /// <param name="host">What computes the routed experts if the devices do not.</param>
@@ -25,6 +28,7 @@ internal sealed class Transformer : IDisposable
         Config = config;
         Limits = limits;
         (_devices, _host, _weights) = (devices, host, weights);
+        _runDevice = RunDevice;
         try
         {
             _parts = new TransformerParts(weights, config, limits);
@@ -72,15 +76,27 @@ internal sealed class Transformer : IDisposable
     /// </summary>
     public void Forward(Batch batch)
     {
-        for (var device = 0; device < _devices.Count; device++)
+        var comesAgain = _host is null && LayerDone is null && IsDecoding(batch);
+        for (_device = 0; _device < _devices.Count; _device++)
         {
-            RunLayers(device, batch);
-        }
+            _step = Begin(_device, batch);
+            if (_device > 0)
+            {
+                var residual = _parts.Stages[_device - 1].Workspace.X.Array;
+                residual.CopyTo(_step.Workspace.X.Array, batch.Count * Config.HiddenSize);
+            }
 
-        var (b, w) = (_devices[^1], Workspace);
-        b.RmsNorm(w.X, _parts.FinalNorm, Config.RmsNormEpsilon, w.Final, batch.Count);
-        b.GatherRows(w.Final, _parts.Stages[^1].Tables.Outputs, w.OutputHidden, batch.OutputCount);
-        b.Linear(w.OutputHidden, _parts.Head, w.Logits, batch.OutputCount);
+            if (comesAgain)
+            {
+                var bound = StepKey.Bound(_step.Tokens.MaxContext, Limits.ContextLength);
+                _step = _step with { Tokens = _step.Tokens with { MaxContext = bound } };
+                _step.Backend.Repeat(new StepKey(this, batch.Count, batch.OutputCount, bound, (int)AttentionForm), _runDevice);
+            }
+            else
+            {
+                RunDevice();
+            }
+        }
     }
 
     /// <summary>
@@ -104,27 +120,57 @@ internal sealed class Transformer : IDisposable
     /// <summary>The activations of the device a layer is on; -1 is the embedding.</summary>
     public Workspace WorkspaceOf(int layer) => _parts.Stages[_parts.Placement.DeviceOf(Math.Max(0, layer))].Workspace;
 
+    /// <summary>Compiles what steps take, so that the first is no slower than others.</summary>
+    /// <param name="progress">Told how many kernels are ready on a device and how many there are.</param>
+    public void Prepare(Action<int, int>? progress)
+    {
+        foreach (var device in _devices)
+        {
+            device.Prepare(progress);
+        }
+    }
+
     public void Dispose() => _weights.Dispose();
 
-    /// <summary>The part of a step that is computed by one device, from the residual stream the one before leaves.</summary>
-    private void RunLayers(int device, Batch batch)
+    /// <summary>
+    /// Whether every sequence has one token whose attention is absorbed. Every such step of as many sequences issues the same operations
+    /// but for the bound on contexts, which is therefore rounded up.
+    /// </summary>
+    private static bool IsDecoding(Batch batch)
     {
-        var step = Begin(device, batch);
-        if (device == 0)
+        foreach (var sequence in batch.Sequences)
         {
-            step.Backend.Embed(_parts.Stages[0].Tables.Tokens, _parts.Embedding, step.Workspace.X, step.Count);
-            LayerDone?.Invoke(-1);
-        }
-        else
-        {
-            _parts.Stages[device - 1].Workspace.X.Array.CopyTo(step.Workspace.X.Array, step.Count * Config.HiddenSize);
+            if (sequence.Count > 1 || sequence.Form == AttentionForm.Expanded)
+            {
+                return false;
+            }
         }
 
-        var (first, layers) = _parts.Placement.LayersOf(device, _parts.Layers.Length).GetOffsetAndLength(_parts.Layers.Length);
+        return true;
+    }
+
+    /// <summary>The part of the current step that the current device computes, from the residual stream the one before left.</summary>
+    private void RunDevice()
+    {
+        var (b, w, n) = (_step.Backend, _step.Workspace, _step.Count);
+        if (_device == 0)
+        {
+            b.Embed(_parts.Stages[0].Tables.Tokens, _parts.Embedding, w.X, n);
+            LayerDone?.Invoke(-1);
+        }
+
+        var (first, layers) = _parts.Placement.LayersOf(_device, _parts.Layers.Length).GetOffsetAndLength(_parts.Layers.Length);
         for (var i = first; i < first + layers; i++)
         {
-            _parts.Layers[i].Forward(step, Cache.Layer(i));
+            _parts.Layers[i].Forward(_step, Cache.Layer(i));
             LayerDone?.Invoke(i);
+        }
+
+        if (_device == _devices.Count - 1)
+        {
+            b.RmsNorm(w.X, _parts.FinalNorm, Config.RmsNormEpsilon, w.Final, n);
+            b.GatherRows(w.Final, _parts.Stages[_device].Tables.Outputs, w.OutputHidden, _step.Batch.OutputCount);
+            b.Linear(w.OutputHidden, _parts.Head, w.Logits, _step.Batch.OutputCount);
         }
     }
 

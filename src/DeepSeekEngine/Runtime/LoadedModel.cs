@@ -71,6 +71,8 @@ internal sealed class LoadedModel : IAsyncDisposable
                 options.Threads ?? Environment.ProcessorCount,
                 done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
             Transformer = Own(new Transformer(devices, host, weights, _config, limits));
+            Transformer.Prepare((done, total) => progress?.Report(
+                new LoadProgress(LoadStage.Preparing, checkpoint.TotalBytes, checkpoint.TotalBytes) { KernelsDone = done, KernelsTotal = total }));
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
             Info = new ModelInfo(
                 directory, $"{_config.Architecture switch { Architecture.DeepSeekV2 => "DeepseekV2", _ => "DeepseekV3" }}ForCausalLM",

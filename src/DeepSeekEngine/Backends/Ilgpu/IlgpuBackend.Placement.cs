@@ -1,3 +1,4 @@
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Gpu;
 
 namespace DeepSeekEngine.Backends.Ilgpu;
@@ -5,7 +6,18 @@ namespace DeepSeekEngine.Backends.Ilgpu;
 /// <content>What a model divided among places needs.</content>
 internal sealed partial class IlgpuBackend
 {
+    private readonly HashSet<WeightEncoding> encodingsInUse = [];
+    private readonly StepRecords records;
     private readonly LoadedKernel<Add.Parameters> add;
+
+    public void Prepare(Action<int, int>? progress)
+        => loader.Prepare(method => KernelCatalog.EncodingOf(method) is not { } encoding || encodingsInUse.Contains(encoding), progress);
+
+    public void Repeat(in StepKey key, Action operations)
+    {
+        accelerator.Bind();
+        records.Repeat(key, operations);
+    }
 
     public void Add(Activations x, Activations y, int count)
     {

@@ -40,7 +40,9 @@ internal sealed partial class IlgpuBackend : IBackend
         Stream = accelerator.CreateStream();
         Staging = new UploadStaging(accelerator, Stream);
         Landing = new DownloadLanding(accelerator);
+        Uploads = new WeightUpload(accelerator);
         loader = new KernelLoader(accelerator);
+        records = new StepRecords(accelerator is CudaAccelerator ? CudaGraphs.Open(Stream) : null, loader);
 
         embed = LoadPerEncoding<Embed.Parameters>();
         gatherRows = Load<GatherRows.Parameters>();
@@ -62,6 +64,9 @@ internal sealed partial class IlgpuBackend : IBackend
 
     public string DeviceName => accelerator.Name;
 
+    /// <summary>Records of the steps <see cref="Repeat"/> was asked for.</summary>
+    internal StepRecords Records => records;
+
     public long AvailableBytes => Math.Min(memoryLimit - allocatedBytes, accelerator switch
     {
         CudaAccelerator cuda => cuda.GetFreeMemory(),
@@ -74,6 +79,8 @@ internal sealed partial class IlgpuBackend : IBackend
     internal UploadStaging Staging { get; }
 
     internal DownloadLanding Landing { get; }
+
+    internal WeightUpload Uploads { get; }
 
     /// <param name="memoryLimit">Bytes that may be allocated at most.</param>
     /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
@@ -102,25 +109,31 @@ internal sealed partial class IlgpuBackend : IBackend
     }
 
     public Matrix LoadMatrix(in WeightMatrix matrix)
-        => new IlgpuMatrix(matrix.Encoding, matrix.Rows, matrix.Columns, new DeviceWeights(this, [matrix]));
+    {
+        encodingsInUse.Add(matrix.Encoding);
+        return new IlgpuMatrix(matrix.Encoding, matrix.Rows, matrix.Columns, new DeviceWeights(this, [matrix]));
+    }
 
-    public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts)
+    public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts, Action<int>? loaded = null)
     {
         if (experts.IsEmpty)
         {
             throw new ArgumentException("There are no experts.", nameof(experts));
         }
 
-        DeviceWeights weights = new(this, experts);
+        encodingsInUse.Add(experts[0].Encoding);
+        DeviceWeights weights = new(this, experts, loaded);
         return new IlgpuExpertMatrices(experts[0].Encoding, experts.Length, experts[0].Rows, experts[0].Columns, weights);
     }
 
     public void Dispose()
     {
         Stream.Synchronize();
+        records.Dispose();
         loader.Dispose();
         Staging.Dispose();
         Landing.Dispose();
+        Uploads.Dispose();
         Stream.Dispose();
         accelerator.Dispose();
         context.Dispose();

@@ -59,7 +59,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
         return new SimdMatrix(View(matrix));
     }
 
-    public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts)
+    public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts, Action<int>? loaded = null)
     {
         if (experts.IsEmpty)
         {
@@ -83,10 +83,17 @@ internal sealed unsafe partial class SimdBackend : IBackend
         for (int i = 0; i < views.Length; i++)
         {
             views[i] = View(experts[i]);
+            loaded?.Invoke(i);
         }
 
         return new SimdExpertMatrices(views);
     }
+
+    public void Prepare(Action<int, int>? progress)
+    {
+    }
+
+    public void Repeat(in StepKey key, Action operations) => operations();
 
     public void Dispose()
     {
