@@ -25,6 +25,7 @@ internal sealed class SmallKernels(IBackend backend)
             ["RmsNorm"] = (kernels, _) => kernels.RmsNorm(),
             ["Linear"] = (kernels, encoding) => kernels.Linear(encoding),
             ["SwiGlu"] = (kernels, _) => kernels.SwiGlu(),
+            ["Add"] = (kernels, _) => kernels.Add(),
             ["RotateQueries"] = (kernels, _) => kernels.RotateQueries(),
             ["AppendLatents"] = (kernels, _) => kernels.AppendLatents(),
             ["AbsorbQueries"] = (kernels, encoding) => kernels.AbsorbQueries(encoding),
@@ -81,6 +82,14 @@ internal sealed class SmallKernels(IBackend backend)
         using var up = Floats(Tokens * 9);
         backend.SwiGlu(Activations.Dense(gate, 9), Activations.Dense(up, 9), Activations.Dense(gate, 9), Tokens);
         return Read(gate);
+    }
+
+    private float[] Add()
+    {
+        using var x = Floats(Tokens * 9);
+        using var y = Floats(Tokens * 9);
+        backend.Add(Activations.Dense(x, 9), Activations.Dense(y, 9), Tokens);
+        return Read(y);
     }
 
     private float[] RotateQueries()

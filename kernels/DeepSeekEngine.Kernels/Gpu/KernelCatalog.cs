@@ -64,6 +64,21 @@ internal sealed class KernelCatalog
         where TParameters : struct
         => Definitions[typeof(TParameters)].MakeGenericMethod(Format(encoding), platform);
 
+    /// <summary>The encoding of the weights a kernel is for; null if it has none.</summary>
+    public static WeightEncoding? EncodingOf(MethodInfo kernel)
+    {
+        var format = kernel.GetGenericArguments()[0];
+        foreach (var encoding in Encodings)
+        {
+            if (Format(encoding) == format)
+            {
+                return encoding;
+            }
+        }
+
+        return null;
+    }
+
     private static Type Format(WeightEncoding encoding) => encoding switch
     {
         WeightEncoding.F32 => typeof(F32),

@@ -194,6 +194,16 @@ public abstract partial class BackendOperationTests
     }
 
     [Test]
+    public void Add_adds_to_what_is_there([Values(1, 6, 64, 150, 1500)] int width)
+    {
+        float[] x = Values(3 * width);
+        float[] y = Values(3 * width);
+        Activations sum = Output(3, width, y);
+        Backend.Add(Input(x, width), sum, 3);
+        Assert.That(Read(sum), Is.EqualTo(Array.ConvertAll(ScalarDense.Add(Wide(x), Wide(y)), v => (float)v)));
+    }
+
+    [Test]
     public void Columns_of_a_wider_row_are_a_view()
     {
         float[] x = Values(4 * 40);

@@ -32,8 +32,9 @@ internal sealed class DeviceWeights : IDisposable
     private readonly MemoryBuffer1D<Quad, Stride1D.Dense> data;
     private readonly MemoryBuffer1D<float, Stride1D.Dense> scales;
 
+    /// <param name="loaded">Told the index of each matrix once its host memory has been read. May throw, to stop.</param>
     /// <exception cref="ArgumentException">The matrices differ in shape or encoding, or the description of one makes no sense.</exception>
-    public unsafe DeviceWeights(IlgpuBackend owner, ReadOnlySpan<WeightMatrix> matrices)
+    public unsafe DeviceWeights(IlgpuBackend owner, ReadOnlySpan<WeightMatrix> matrices, Action<int>? loaded = null)
     {
         Owner = owner;
         WeightMatrix first = matrices[0];
@@ -65,12 +66,24 @@ internal sealed class DeviceWeights : IDisposable
 
         ArrayView<byte> dataBytes = data.View.BaseView.Cast<byte>();
         ArrayView<byte> scaleViewBytes = scales.View.BaseView.Cast<byte>();
-        for (int i = 0; i < matrices.Length; i++)
+        try
         {
-            using NativeBuffer? wide = widened ? Widen(matrices[i]) : null;
-            byte* source = wide is null ? matrices[i].Data : wide.Pointer;
-            owner.Staging.Upload(source, rows, rowBytes, dataBytes, i * matrixBytes, (long)pitch * QuadBytes);
-            owner.Staging.Upload((byte*)matrices[i].Scales, 1, scaleBytes, scaleViewBytes, i * scaleBytes, scaleBytes);
+            for (int i = 0; i < matrices.Length; i++)
+            {
+                using NativeBuffer? wide = widened ? Widen(matrices[i]) : null;
+                byte* source = wide is null ? matrices[i].Data : wide.Pointer;
+                owner.Uploads.Upload(source, rows, rowBytes, dataBytes, i * matrixBytes, (long)pitch * QuadBytes);
+                owner.Uploads.Upload((byte*)matrices[i].Scales, 1, scaleBytes, scaleViewBytes, i * scaleBytes, scaleBytes);
+                loaded?.Invoke(i);
+            }
+
+            owner.Uploads.Complete();
+        }
+        catch
+        {
+            owner.Uploads.Complete();
+            Dispose();
+            throw;
         }
 
         View = new WeightView

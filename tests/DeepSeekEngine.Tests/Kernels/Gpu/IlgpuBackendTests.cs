@@ -25,8 +25,8 @@ public class IlgpuBackendTests
     [Test]
     public void The_automatic_choice_is_cuda_or_else_the_processor()
     {
-        using IBackend chosen = BackendFactory.Create(new EngineOptions());
-        Assert.That(chosen is SimdBackend, Is.EqualTo(IlgpuDevices.Cuda.Count == 0));
+        Device chosen = BackendFactory.KindOf(new EngineOptions());
+        Assert.That(chosen, Is.EqualTo(IlgpuDevices.Cuda.Count == 0 ? Device.Cpu : Device.Cuda));
     }
 
     [Test]
