@@ -123,35 +123,35 @@ internal static class PanelProduct
         Float4 c = TWeight.Decode(loaded.C, part);
         Float4 d = TWeight.Decode(loaded.D, part);
         Float4 values = Load(x, tokens.A, column, columns);
-        sums.A.X = Dot(a, values, sums.A.X);
-        sums.B.X = Dot(b, values, sums.B.X);
-        sums.C.X = Dot(c, values, sums.C.X);
-        sums.D.X = Dot(d, values, sums.D.X);
+        sums.A.X += Dot(a, values);
+        sums.B.X += Dot(b, values);
+        sums.C.X += Dot(c, values);
+        sums.D.X += Dot(d, values);
         if (tokens.Count > 1)
         {
             values = Load(x, tokens.B, column, columns);
-            sums.A.Y = Dot(a, values, sums.A.Y);
-            sums.B.Y = Dot(b, values, sums.B.Y);
-            sums.C.Y = Dot(c, values, sums.C.Y);
-            sums.D.Y = Dot(d, values, sums.D.Y);
+            sums.A.Y += Dot(a, values);
+            sums.B.Y += Dot(b, values);
+            sums.C.Y += Dot(c, values);
+            sums.D.Y += Dot(d, values);
         }
 
         if (tokens.Count > 2)
         {
             values = Load(x, tokens.C, column, columns);
-            sums.A.Z = Dot(a, values, sums.A.Z);
-            sums.B.Z = Dot(b, values, sums.B.Z);
-            sums.C.Z = Dot(c, values, sums.C.Z);
-            sums.D.Z = Dot(d, values, sums.D.Z);
+            sums.A.Z += Dot(a, values);
+            sums.B.Z += Dot(b, values);
+            sums.C.Z += Dot(c, values);
+            sums.D.Z += Dot(d, values);
         }
 
         if (tokens.Count > 3)
         {
             values = Load(x, tokens.D, column, columns);
-            sums.A.W = Dot(a, values, sums.A.W);
-            sums.B.W = Dot(b, values, sums.B.W);
-            sums.C.W = Dot(c, values, sums.C.W);
-            sums.D.W = Dot(d, values, sums.D.W);
+            sums.A.W += Dot(a, values);
+            sums.B.W += Dot(b, values);
+            sums.C.W += Dot(c, values);
+            sums.D.W += Dot(d, values);
         }
 
         return sums;
@@ -190,9 +190,10 @@ internal static class PanelProduct
         return values;
     }
 
-    private static float Dot(Float4 weights, Float4 values, float sum)
+    /// <summary>A chain of its own, since short chains round less than one of as many columns as a thread has.</summary>
+    private static float Dot(Float4 weights, Float4 values)
     {
-        sum = Fused.MultiplyAdd(weights.X, values.X, sum);
+        float sum = Fused.MultiplyAdd(weights.X, values.X, 0f);
         sum = Fused.MultiplyAdd(weights.Y, values.Y, sum);
         sum = Fused.MultiplyAdd(weights.Z, values.Z, sum);
         return Fused.MultiplyAdd(weights.W, values.W, sum);
