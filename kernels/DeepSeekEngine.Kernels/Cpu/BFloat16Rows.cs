@@ -136,6 +136,7 @@ internal static unsafe class BFloat16Rows
 
         float* decoded = stackalloc float[Panel];
         int step = 4 * TLanes.Count;
+        TLanes factor = TLanes.Broadcast(ElementBits.F8Factor);
         byte* tail = stackalloc byte[4 * 16];
         for (int k = 0; k < columns; k += step)
         {
@@ -147,11 +148,13 @@ internal static unsafe class BFloat16Rows
             }
 
             F8E4M3Decoder.Load(source, out TLanes a, out TLanes b, out TLanes c, out TLanes d);
-            TLanes.Store(a, decoded + k);
-            TLanes.Store(b, decoded + k + TLanes.Count);
-            TLanes.Store(c, decoded + k + 2 * TLanes.Count);
-            TLanes.Store(d, decoded + k + 3 * TLanes.Count);
+            TLanes.Store(a * factor, decoded + k);
+            TLanes.Store(b * factor, decoded + k + TLanes.Count);
+            TLanes.Store(c * factor, decoded + k + 2 * TLanes.Count);
+            TLanes.Store(d * factor, decoded + k + 3 * TLanes.Count);
         }
+
+        Float8.MarkNaN(matrix.Data + index, columns, decoded);
 
         // Nothing is lost by rounding: three bits of fraction become seven.
         Round(decoded, destination, columns);

@@ -190,14 +190,9 @@ internal static class PanelProduct
         return values;
     }
 
-    /// <summary>A chain of its own, since short chains round less than one of as many columns as a thread has.</summary>
+    /// <summary>In pairs, since short chains round less than one of as many columns as a thread has.</summary>
     private static float Dot(Float4 weights, Float4 values)
-    {
-        float sum = Fused.MultiplyAdd(weights.X, values.X, 0f);
-        sum = Fused.MultiplyAdd(weights.Y, values.Y, sum);
-        sum = Fused.MultiplyAdd(weights.Z, values.Z, sum);
-        return Fused.MultiplyAdd(weights.W, values.W, sum);
-    }
+        => Fused.MultiplyAdd(weights.X, values.X, weights.Y * values.Y) + Fused.MultiplyAdd(weights.Z, values.Z, weights.W * values.W);
 
     private static Float4 AddScaled(Float4 sums, float scale, Float4 part) => new()
     {

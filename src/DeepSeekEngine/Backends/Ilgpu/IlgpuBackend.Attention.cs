@@ -217,14 +217,15 @@ internal sealed partial class IlgpuBackend
     }
 
     /// <summary>
-    /// Memory for what splits leave, enough for one token and, unless that is much, several. It is as large as it will be when it is
-    /// first used, so that its address does not change afterwards.
+    /// Memory for what splits leave, enough for one token and, unless that is much or memory is short, several. It is as large as it will
+    /// be when it is first used, so that its address does not change afterwards.
     /// </summary>
     private ArrayView<Float4> Parts(long quadsOfToken)
     {
         if (parts is null || parts.Length < quadsOfToken)
         {
-            var larger = AllocateBuffer<Float4>(Math.Max(PartQuads, quadsOfToken));
+            bool roomy = AvailableBytes / Interop.SizeOf<Float4>() >= PartQuads;
+            var larger = AllocateBuffer<Float4>(roomy ? Math.Max(PartQuads, quadsOfToken) : quadsOfToken);
             if (parts is not null)
             {
                 Stream.Synchronize();
