@@ -16,21 +16,25 @@ internal sealed class MemoryMeter : WeightLoader
     {
     }
 
-    /// <summary>What a model takes in memory once it is loaded.</summary>
+    /// <summary>What a model takes on each device, and on the host if that computes the routed experts, once it is loaded.</summary>
     /// <exception cref="ModelFormatException">The checkpoint is not what config.json says.</exception>
-    public static MemoryEstimate Measure(Checkpoint checkpoint, QuantizationPolicy policy, ModelConfig config, in StepLimits limits)
+    public static PlacedMemory Measure(
+        Checkpoint checkpoint, QuantizationPolicy policy, ModelConfig config, StepLimits limits, Placement placement)
     {
-        using var meter = new MemoryMeter(checkpoint, policy);
-        var counted = (CountedMemory)meter.Memory;
-        _ = new TransformerParts(meter, config, limits);
-        var cache = LatentCache.ByteLength(config.Attention, config.Layers + config.MtpLayers, limits.CacheTokens);
-        return new MemoryEstimate
+        var devices = new MemoryMeter[placement.Devices];
+        for (var i = 0; i < devices.Length; i++)
         {
-            Weights = meter.MappedBytes + meter.QuantizedBytes + meter.VectorBytes,
-            MappedWeights = meter.MappedBytes,
-            Cache = cache,
-            Workspaces = counted.Bytes - meter.VectorBytes - cache,
-        };
+            devices[i] = new MemoryMeter(checkpoint, policy);
+        }
+
+        var host = placement.ExpertsOnHost ? new MemoryMeter(checkpoint, policy) : null;
+        using var weights = new PlacedWeights(placement, devices, host);
+        _ = new TransformerParts(weights, config, limits);
+        return new PlacedMemory(
+            [.. devices.Select((meter, device) => meter.Estimate(LatentCache.ByteLength(
+                config.Attention, placement.LayersOf(device, config.Layers + config.MtpLayers).GetOffsetAndLength(int.MaxValue).Length,
+                limits.CacheTokens)))],
+            host?.Estimate(cache: 0));
     }
 
     protected override Matrix LoadMatrix(string name, int rows, int columns, WeightEncoding encoding)
@@ -40,6 +44,14 @@ internal sealed class MemoryMeter : WeightLoader
         => new AbsentExperts(encoding, names.Length, rows, columns);
 
     protected override DeviceArray<float> LoadVector(string name, DeviceArray<float> vector) => vector;
+
+    private MemoryEstimate Estimate(long cache) => new()
+    {
+        Weights = MappedBytes + QuantizedBytes + VectorBytes,
+        MappedWeights = MappedBytes,
+        Cache = cache,
+        Workspaces = ((CountedMemory)Memory).Bytes - VectorBytes - cache,
+    };
 
     private sealed unsafe class CountedMemory : IDeviceMemory
     {
@@ -59,6 +71,8 @@ internal sealed class MemoryMeter : WeightLoader
         public override void Upload(ReadOnlySpan<T> source, long offset = 0) => throw new NotSupportedException();
 
         public override void Download(Span<T> destination, long offset = 0) => throw new NotSupportedException();
+
+        public override void CopyTo(DeviceArray<T> destination, int count) => throw new NotSupportedException();
 
         public override void Dispose()
         {
