@@ -1,3 +1,5 @@
+using DeepSeekEngine.Backends;
+using DeepSeekEngine.Kernels.Cpu.Scalar;
 using NUnit.Framework;
 
 namespace DeepSeekEngine.Testing.BackendSuite;
@@ -12,6 +14,24 @@ public abstract class GpuOperationTests : BackendOperationTests
     [
         [1, 1, 0, 0], [3, 5, 0, 0], [17, 33, 0, 0], [16, 64, 0, 0], [21, 300, 0, 0], [37, 128, 0, 0],
     ];
+
+    /// <summary>On values whose sum of squares is exact: what a norm's scale loses is the same for a whole row, and routers tell it.</summary>
+    [Test]
+    public void RmsNorm_rounds_once()
+    {
+        const int width = 64;
+        float[] x = [.. Values(5 * width).Select(v => MathF.Round(v * 9))];
+        float[] weight = Values(width);
+        Activations y = Output(5, width);
+        Backend.RmsNorm(Input(x, width), Upload(weight), 0.5f, y, 5);
+        float[] result = Read(y);
+        double[] expected = ScalarDense.RmsNorm(Wide(x), weight, 0.5);
+        for (int i = 0; i < result.Length; i++)
+        {
+            double unit = MathF.BitIncrement(MathF.Abs((float)expected[i])) - MathF.Abs((float)expected[i]);
+            Assert.That(result[i], Is.EqualTo(expected[i]).Within(0.51 * unit), $"value {i}");
+        }
+    }
 
     [Test]
     public void Packed_tables_are_decoded([Values("Int8", "Int4")] string encoding, [ValueSource(nameof(PackedShapes))] int[] shape)
