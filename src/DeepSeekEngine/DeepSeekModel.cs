@@ -67,7 +67,9 @@ public sealed class DeepSeekModel : IAsyncDisposable
         var config = ModelConfigReader.Read(path);
         using var checkpoint = Checkpoint.Open(path, config.Fp8);
         _ = checkpoint.FormatFor(options.Weights);
-        return MemoryMeter.Measure(checkpoint, QuantizationPolicy.For(options.Weights), config, StepLimits.For(options, config));
+        return MemoryMeter.Measure(
+            checkpoint, QuantizationPolicy.For(options.Weights), config, StepLimits.For(options, config),
+            options.Threads ?? Environment.ProcessorCount);
     }
 
     /// <summary>Answers a single user message.</summary>

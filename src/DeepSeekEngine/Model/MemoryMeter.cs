@@ -1,4 +1,5 @@
 using DeepSeekEngine.Backends;
+using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Weights;
@@ -11,33 +12,46 @@ namespace DeepSeekEngine.Model;
 /// </summary>
 internal sealed class MemoryMeter : WeightLoader
 {
+    private int _packedColumns;
+    private int _packedExpertColumns;
+
     private MemoryMeter(Checkpoint checkpoint, QuantizationPolicy policy)
         : base(new CountedMemory(), checkpoint, policy)
     {
     }
 
-    /// <summary>What a model takes in memory once it is loaded.</summary>
+    /// <summary>What a model takes in memory once it is loaded and has computed its largest step.</summary>
+    /// <param name="threads">Threads that compute on the processor, each of which has memory of its own.</param>
     /// <exception cref="ModelFormatException">The checkpoint is not what config.json says.</exception>
-    public static MemoryEstimate Measure(Checkpoint checkpoint, QuantizationPolicy policy, ModelConfig config, in StepLimits limits)
+    public static MemoryEstimate Measure(Checkpoint checkpoint, QuantizationPolicy policy, ModelConfig config, in StepLimits limits, int threads)
     {
         using var meter = new MemoryMeter(checkpoint, policy);
         var counted = (CountedMemory)meter.Memory;
         _ = new TransformerParts(meter, config, limits);
         var cache = LatentCache.ByteLength(config.Attention, config.Layers + config.MtpLayers, limits.CacheTokens);
+        var scratch = SimdBackend.ScratchBytes(
+            config.Attention, config.Router, limits.Tokens, Workspace.AbsorbedRows, limits.ContextLength, threads, meter._packedColumns,
+            meter._packedExpertColumns);
         return new MemoryEstimate
         {
             Weights = meter.MappedBytes + meter.QuantizedBytes + meter.VectorBytes,
             MappedWeights = meter.MappedBytes,
             Cache = cache,
-            Workspaces = counted.Bytes - meter.VectorBytes - cache,
+            Workspaces = counted.Bytes - meter.VectorBytes - cache + scratch,
         };
     }
 
     protected override Matrix LoadMatrix(string name, int rows, int columns, WeightEncoding encoding)
-        => new AbsentMatrix(encoding, rows, columns);
+    {
+        _packedColumns = encoding.IsPacked() ? Math.Max(_packedColumns, columns) : _packedColumns;
+        return new AbsentMatrix(encoding, rows, columns);
+    }
 
     protected override ExpertMatrices LoadExperts(string[] names, int rows, int columns, WeightEncoding encoding)
-        => new AbsentExperts(encoding, names.Length, rows, columns);
+    {
+        _packedExpertColumns = encoding.IsPacked() ? Math.Max(_packedExpertColumns, columns) : _packedExpertColumns;
+        return new AbsentExperts(encoding, names.Length, rows, columns);
+    }
 
     protected override DeviceArray<float> LoadVector(string name, DeviceArray<float> vector) => vector;
 

@@ -56,9 +56,10 @@ internal sealed class LoadedModel : IAsyncDisposable
                     + $"or a checkpoint that is not packed with {nameof(WeightFormat)}.{nameof(WeightFormat.AsStored)}.");
             }
 
-            CheckMemory(backend, MemoryMeter.Measure(checkpoint, policy, _config, limits));
+            var threads = options.Threads ?? Environment.ProcessorCount;
+            CheckMemory(backend, MemoryMeter.Measure(checkpoint, policy, _config, limits, threads));
             var weights = new CheckpointLoader(
-                backend, checkpoint, policy, options.Threads ?? Environment.ProcessorCount,
+                backend, checkpoint, policy, threads,
                 done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
             Transformer = Own(new Transformer(backend, weights, _config, limits));
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
