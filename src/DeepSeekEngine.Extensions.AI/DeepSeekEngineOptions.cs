@@ -18,6 +18,18 @@ public sealed class DeepSeekEngineOptions
     /// <inheritdoc cref="EngineOptions.DeviceIndex"/>
     public int DeviceIndex { get; set; }
 
+    /// <inheritdoc cref="EngineOptions.DeviceCount"/>
+    public int? DeviceCount { get; set; }
+
+    /// <inheritdoc cref="EngineOptions.DeviceMemoryLimit"/>
+    public long? DeviceMemoryLimit { get; set; }
+
+    /// <inheritdoc cref="EngineOptions.Experts"/>
+    public ExpertPlacement Experts { get; set; }
+
+    /// <inheritdoc cref="EngineOptions.Weights"/>
+    public WeightFormat? Weights { get; set; }
+
     /// <inheritdoc cref="EngineOptions.ContextLength"/>
     public int? ContextLength { get; set; }
 
@@ -51,6 +63,10 @@ public sealed class DeepSeekEngineOptions
         {
             Device = Device,
             DeviceIndex = DeviceIndex,
+            DeviceCount = DeviceCount ?? defaults.DeviceCount,
+            DeviceMemoryLimit = DeviceMemoryLimit,
+            Experts = Experts,
+            Weights = Weights ?? defaults.Weights,
             ContextLength = ContextLength,
             Threads = Threads,
             MaxConcurrentRequests = MaxConcurrentRequests ?? defaults.MaxConcurrentRequests,

@@ -53,7 +53,7 @@ public sealed class DeepSeekModel : IAsyncDisposable
 
     /// <summary>What a checkpoint would take in memory. Reads its configuration and headers only.</summary>
     /// <param name="directory">The checkpoint directory.</param>
-    /// <param name="options">How it would be loaded; the device plays no part.</param>
+    /// <param name="options">How it would be loaded; the device need not be there.</param>
     /// <exception cref="ModelFormatException">A file is missing, damaged, or says something that cannot be true.</exception>
     /// <exception cref="UnsupportedModelException">The checkpoint is of a kind this version cannot run.</exception>
     /// <exception cref="ArgumentOutOfRangeException">
@@ -67,9 +67,9 @@ public sealed class DeepSeekModel : IAsyncDisposable
         var config = ModelConfigReader.Read(path);
         using var checkpoint = Checkpoint.Open(path, config.Fp8);
         _ = checkpoint.FormatFor(options.Weights);
-        return MemoryMeter.Measure(
-            checkpoint, QuantizationPolicy.For(options.Weights), config, StepLimits.For(options, config),
-            options.Threads ?? Environment.ProcessorCount);
+        var kind = BackendFactory.KindOf(options);
+        return new PlacementPlan(
+            checkpoint, config, StepLimits.For(options, config), options, BackendFactory.MemoryOf(options, kind), kind is Device.Cpu).Total;
     }
 
     /// <summary>Answers a single user message.</summary>

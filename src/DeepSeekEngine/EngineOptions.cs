@@ -20,6 +20,33 @@ public sealed record EngineOptions
     public int DeviceIndex { get; init => field = OptionRange.Check(value, 0, int.MaxValue); }
 
     /// <summary>
+    /// Devices of that kind, from <see cref="DeviceIndex"/> on, that the layers are divided among, in proportion to their memory. They
+    /// compute one after the other: more devices are for a larger model, not a faster one. 1 to 64. Default: 1. The CPU is one device.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Out of range.</exception>
+    public int DeviceCount { get; init => field = OptionRange.Check(value, 1, 64); } = 1;
+
+    /// <summary>
+    /// Bytes the model may take of each GPU's memory. One that would take more is refused before anything is allocated. Null (default):
+    /// what is free.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public long? DeviceMemoryLimit { get; init => field = OptionRange.Check(value, 1, long.MaxValue); }
+
+    /// <summary>
+    /// Where routed experts are computed if the device is a GPU. On the CPU they let a large mixture-of-experts model run on a GPU with
+    /// little memory. Default: <see cref="ExpertPlacement.Auto"/>.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a member of <see cref="ExpertPlacement"/>.</exception>
+    public ExpertPlacement Experts
+    {
+        get;
+        init => field = Enum.IsDefined(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Experts), value, $"{nameof(Experts)} must be a member of the enumeration.");
+    }
+
+    /// <summary>
     /// Tokens a conversation may have, prompt and response together, from 2 on; memory for the cache grows with it. More than the model
     /// was made for is refused when it is loaded. Null (default): what the model was made for, but at most 8192.
     /// </summary>
@@ -31,8 +58,8 @@ public sealed record EngineOptions
     public int? Threads { get; init => field = OptionRange.Check(value, 1, 1024); }
 
     /// <summary>
-    /// The format the large matrices are computed from. The CPU computes all of them; a GPU those as stored. A packed checkpoint has its
-    /// format already, and another one is refused. Default: <see cref="WeightFormat.AsStored"/>.
+    /// The format the large matrices are computed from, on every device. A packed checkpoint has its format already, and another one is
+    /// refused. Default: <see cref="WeightFormat.AsStored"/>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a member of <see cref="WeightFormat"/>.</exception>
     public WeightFormat Weights

@@ -22,6 +22,12 @@ public enum LoadStage
 /// <param name="BytesTotal">Bytes of weights there are; 0 while that is not known.</param>
 public readonly record struct LoadProgress(LoadStage Stage, long BytesDone, long BytesTotal)
 {
+    /// <summary>Kernels compiled for a GPU so far, in the stage <see cref="LoadStage.Preparing"/>.</summary>
+    public int KernelsDone { get; init; }
+
+    /// <summary>Kernels there are to compile; 0 where there are none or that is not known.</summary>
+    public int KernelsTotal { get; init; }
+
     /// <summary>The share of the weights brought to the device, 0 to 1; 0 while their size is not known.</summary>
     public double Fraction => BytesTotal > 0 ? Math.Clamp((double)BytesDone / BytesTotal, 0, 1) : 0;
 }

@@ -8,7 +8,7 @@ public sealed record MemoryEstimate
 
     /// <summary>
     /// The part of <see cref="Weights"/> the CPU uses where it lies in the checkpoint's files. It may be larger than memory: the
-    /// system then reads again from the disk what it had to drop. A GPU copies it.
+    /// system then reads again from the disk what it had to drop. What a GPU uses is a copy and not counted here.
     /// </summary>
     public required long MappedWeights { get; init; }
 
@@ -17,6 +17,9 @@ public sealed record MemoryEstimate
 
     /// <summary>Bytes of activations, tables and what the threads that compute need each for themselves.</summary>
     public required long Workspaces { get; init; }
+
+    /// <summary>The part of <see cref="Total"/> that is in the memory of GPUs; the rest is the host's.</summary>
+    public long OnDevices { get; init; }
 
     /// <summary>All of it.</summary>
     public long Total => Weights + Cache + Workspaces;

@@ -35,6 +35,25 @@ public sealed class HostingTests
     }
 
     [Test]
+    public void Every_option_of_the_engine_can_be_configured()
+    {
+        var configured = new Dictionary<string, object>
+        {
+            ["Device"] = Device.OpenCL, ["DeviceIndex"] = 3, ["DeviceCount"] = 2, ["DeviceMemoryLimit"] = 5_000_000_000,
+            ["Experts"] = ExpertPlacement.Host, ["Weights"] = WeightFormat.Int4, ["ContextLength"] = 77, ["Threads"] = 5,
+            ["MaxConcurrentRequests"] = 9, ["MaxQueuedRequests"] = 11, ["CacheTokens"] = 4096, ["SpeculativeDecoding"] = false,
+            ["PrefillChunk"] = 33,
+        };
+        var bound = new ConfigurationBuilder()
+            .AddInMemoryCollection(configured.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.ToString())))
+            .Build().Get<DeepSeekEngineOptions>()!.ToEngineOptions();
+        Assert.That(
+            typeof(EngineOptions).GetProperties().Where(property => property.Name is not nameof(EngineOptions.LoggerFactory))
+                .Select(property => (property.Name, property.GetValue(bound))),
+            Is.EquivalentTo(configured.Select(pair => (pair.Key, pair.Value))));
+    }
+
+    [Test]
     public async Task The_model_is_not_ready_while_it_loads()
     {
         var log = new RecordingLogger { HoldAt = nameof(LoadStage.LoadingWeights) };

@@ -5,7 +5,7 @@ namespace DeepSeekEngine.OpenCL.Tests;
 
 /// <summary>Every operation by the GPU kernels, as ILGPU and the OpenCL driver compile them.</summary>
 [TestFixture]
-public class OpenClOperationTests : BackendOperationTests
+public class OpenClOperationTests : GpuOperationTests
 {
     internal override IBackend CreateBackend() => OpenClDevice.CreateBackend();
 }

@@ -15,4 +15,28 @@ public sealed class OpenClSampleModelTests
         TestContext.Out.WriteLine($"{correct} of {problems.Count} answers are exactly right on {model.Info.Device}.");
         Assert.That(correct, Is.GreaterThanOrEqualTo(problems.Count * EvaluationSet.CardCorrect / EvaluationSet.CardTotal));
     }
+
+    [Test]
+    public async Task The_sample_model_answers_with_packed_weights_too([Values(WeightFormat.Int8, WeightFormat.Int4)] WeightFormat format)
+    {
+        OpenClDevice.Require();
+        var packed = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            await ModelPacker.PackAsync(TestPaths.TinyR1, packed, format);
+            var problems = EvaluationSet.Read().Take(20).ToList();
+            var greedy = new GenerationOptions { Temperature = 0 };
+            var options = new EngineOptions { Device = Device.OpenCL };
+            await using var mapped = await DeepSeekModel.LoadAsync(packed, options);
+            await using var quantized = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, options with { Weights = format });
+            var expected = await quantized.GenerateAsync(problems[0].Question, greedy);
+            var found = await mapped.GenerateAsync(problems[0].Question, greedy);
+            Assert.That((found.Reasoning, found.Text), Is.EqualTo((expected.Reasoning, expected.Text)));
+            Assert.That(await EvaluationSet.CountCorrectAsync(mapped, problems), Is.GreaterThanOrEqualTo(problems.Count * 9 / 10));
+        }
+        finally
+        {
+            Directory.Delete(packed, recursive: true);
+        }
+    }
 }

@@ -1,12 +1,13 @@
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Testing.BackendSuite;
 
 namespace DeepSeekEngine.OpenCL.Tests;
 
 /// <summary>
 /// Every operation on shapes small enough for an interpreter that watches each memory access. An operation returns all it has written.
 /// </summary>
-internal sealed unsafe class SmallKernels(IBackend backend)
+internal sealed class SmallKernels(IBackend backend)
 {
     private const int Tokens = 5;
     private const int BlockSize = 4;
@@ -24,6 +25,7 @@ internal sealed unsafe class SmallKernels(IBackend backend)
             ["RmsNorm"] = (kernels, _) => kernels.RmsNorm(),
             ["Linear"] = (kernels, encoding) => kernels.Linear(encoding),
             ["SwiGlu"] = (kernels, _) => kernels.SwiGlu(),
+            ["Add"] = (kernels, _) => kernels.Add(),
             ["RotateQueries"] = (kernels, _) => kernels.RotateQueries(),
             ["AppendLatents"] = (kernels, _) => kernels.AppendLatents(),
             ["AbsorbQueries"] = (kernels, encoding) => kernels.AbsorbQueries(encoding),
@@ -32,6 +34,7 @@ internal sealed unsafe class SmallKernels(IBackend backend)
             ["GatherLatents"] = (kernels, _) => kernels.GatherLatents(),
             ["ExpandedAttention"] = (kernels, _) => kernels.ExpandedAttention(),
             ["SelectExperts"] = (kernels, _) => kernels.SelectExperts(),
+            ["ExpertOrder"] = (kernels, _) => kernels.RoutedExperts(WeightEncoding.F32),
             ["RoutedExperts"] = (kernels, encoding) => kernels.RoutedExperts(encoding),
         };
 
@@ -79,6 +82,14 @@ internal sealed unsafe class SmallKernels(IBackend backend)
         using var up = Floats(Tokens * 9);
         backend.SwiGlu(Activations.Dense(gate, 9), Activations.Dense(up, 9), Activations.Dense(gate, 9), Tokens);
         return Read(gate);
+    }
+
+    private float[] Add()
+    {
+        using var x = Floats(Tokens * 9);
+        using var y = Floats(Tokens * 9);
+        backend.Add(Activations.Dense(x, 9), Activations.Dense(y, 9), Tokens);
+        return Read(y);
     }
 
     private float[] RotateQueries()
@@ -246,48 +257,10 @@ internal sealed unsafe class SmallKernels(IBackend backend)
 
     private void WithWeights(WeightEncoding encoding, int count, int rows, int columns, Action<WeightMatrix[]> use)
     {
-        const int BlockRows = 4, BlockColumns = 6;
-        long elements = (long)rows * columns;
-        int bytesEach = encoding.BytesPerElement();
-        byte[] data = new byte[count * elements * bytesEach];
-        for (int i = 0; i < count * elements; i++)
-        {
-            float value = (float)(random.NextDouble() - 0.5);
-            Span<byte> element = data.AsSpan(i * bytesEach, bytesEach);
-            switch (encoding)
-            {
-                case WeightEncoding.F32: BitConverter.TryWriteBytes(element, value); break;
-                case WeightEncoding.F16: BitConverter.TryWriteBytes(element, (Half)value); break;
-                case WeightEncoding.BF16:
-                    BitConverter.TryWriteBytes(element, (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16));
-                    break;
-                default: element[0] = (byte)(random.Next(0x7f) | (random.Next(2) << 7)); break;
-            }
-        }
-
-        WeightMatrix shape = new() { Encoding = encoding, Rows = rows, Columns = columns, Data = null };
-        if (encoding == WeightEncoding.F8E4M3)
-        {
-            shape = shape with { BlockRows = BlockRows, BlockColumns = BlockColumns };
-        }
-
-        int blocks = count * shape.ScaleRows * shape.ScaleColumns;
-        float[] scales = [.. Enumerable.Range(0, blocks).Select(_ => (float)random.NextDouble() * 0.01f)];
-        fixed (byte* bytes = data)
-        fixed (float* scale = scales)
-        {
-            var matrices = new WeightMatrix[count];
-            for (int i = 0; i < count; i++)
-            {
-                matrices[i] = shape with
-                {
-                    Data = bytes + i * elements * bytesEach,
-                    Scales = scale is null ? null : scale + (long)i * shape.ScaleRows * shape.ScaleColumns,
-                };
-            }
-
-            use(matrices);
-        }
+        TestMatrix[] matrices =
+            [.. Enumerable.Range(0, count).Select(_ => new TestMatrix(encoding, rows, columns, random, blockRows: 4, blockColumns: 16))];
+        use(Array.ConvertAll(matrices, matrix => matrix.View));
+        Array.ForEach(matrices, matrix => matrix.Dispose());
     }
 
     /// <summary>Two sequences of unlike lengths whose blocks lie scattered in the cache.</summary>

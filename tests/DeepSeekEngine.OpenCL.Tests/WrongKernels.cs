@@ -39,7 +39,7 @@ internal sealed class WrongKernels
         values.MemSetToZero(stream);
         var method = typeof(WrongKernels).GetMethod(kernel)!;
         Parameters parameters = new() { Values = values.View.BaseView, Length = GroupSize };
-        loader.Load<Parameters>(method)(stream, new KernelConfig(1, GroupSize), parameters);
+        new LoadedKernel<Parameters>(loader, method, stream, GroupSize).Launch(1, 1, 1, parameters);
         stream.Synchronize();
     }
 

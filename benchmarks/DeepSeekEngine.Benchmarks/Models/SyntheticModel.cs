@@ -31,8 +31,7 @@ internal sealed class SyntheticModel : ITimedModel
         _backend = new SimdBackend(threads);
         _weights = new SyntheticWeights(config, format, _arena);
         var limits = new StepLimits(maxPrefill, 1, 1, maxContext, maxContext);
-        _transformer = new Transformer(
-            _backend, new CheckpointLoader(_backend, _weights, QuantizationPolicy.For(WeightFormat.AsStored)), config, limits);
+        _transformer = new Transformer(_backend, _weights, QuantizationPolicy.For(WeightFormat.AsStored), config, limits);
         _table = new BlockTable(_transformer.Cache.Pool, maxContext);
         _table.Reserve(maxContext);
         _batch = new Batch(maxPrefill, 1, 1);

@@ -7,10 +7,16 @@ namespace DeepSeekEngine.Kernels.Gpu;
 /// j of the tile, ContextStart + j &lt;= Positions[t]: state [tokens, H * 2] carries the running maximum m of s and the sum of exp(s - m)
 /// from tile to tile, heads [tokens, H * v] the sum of exp(s - m) v_j, divided by the sum after the last tile.
 /// keyValues [ContextCount, H * (n + v)], a head's key before its value; latents [ContextCount, c + r], k_pe its last r columns.
-/// Grid: (H, tokens); a group a head of a token.
+/// Grid: (H, ceil(tokens / 32)); a group a head of 32 tokens, which share the keys and values in shared memory.
 /// </summary>
 internal static class ExpandedAttention
 {
+    /// <summary>Quads of shared memory for keys: sixteen of R1's, 192 values each.</summary>
+    private const int KeyQuads = 16 * (192 / 4 + 1);
+
+    /// <summary>Threads, as a power of two, that each take eight of the tokens for the same values.</summary>
+    private const int RowGroupShift = 2;
+
     public struct Parameters
     {
         public required RowView Q;
@@ -20,6 +26,7 @@ internal static class ExpandedAttention
         public required RowView State;
         public required RowView Heads;
         public required MlaSizes Sizes;
+        public required int Count;
         public required int ContextStart;
         public required int ContextCount;
 
@@ -28,63 +35,207 @@ internal static class ExpandedAttention
 
         /// <summary>1 if heads are to be divided by the sum.</summary>
         public required int Last;
+
+        public required int AlignedQueries;
+        public required int AlignedKeyValues;
+        public required int AlignedHeads;
     }
+
+    /// <summary>The widest key there is shared memory for.</summary>
+    public static int MaxKey => (KeyQuads - 1) * 4;
+
+    public static int TokenTiles(int tokens) => (int)((tokens + (1L << ExpandedTile.RowShift) - 1) >> ExpandedTile.RowShift);
 
     [GpuKernel]
     public static void Run<TPlatform>(Parameters p)
         where TPlatform : struct, IPlatform
     {
-        ArrayView<float> scratch = SharedMemory.Allocate<float>(TPlatform.GroupSize);
-        ArrayView<float> weights = SharedMemory.Allocate<float>(TPlatform.GroupSize);
-        ArrayView<long> rows = SharedMemory.Allocate<long>(TPlatform.GroupSize);
+        AttentionTile tile = AttentionTile.Allocate<ExpandedTile, TPlatform>();
+        ArrayView<Float4> keys = SharedMemory.Allocate<Float4>(KeyQuads);
+        ArrayView<Float4> values = SharedMemory.Allocate<Float4>(1 << (ExpandedTile.PositionShift + TPlatform.AttentionShift - RowGroupShift));
         int head = Grid.IdxX;
-        int token = Grid.IdxY;
-        int nope = p.Sizes.Nope;
-        int rope = p.Sizes.Rope;
-        int seen = p.Tokens.Position(token) + 1 - p.ContextStart;
-        int length = seen < p.ContextCount ? seen : p.ContextCount;
-        long query = p.Q.Row(token) + head * (nope + rope);
-        long output = p.Heads.Row(token) + head * p.Sizes.Value;
-        long carried = p.State.Row(token) + head * 2;
-
-        SoftmaxState state = OnlineSoftmax.Empty;
-        if (p.First == 0)
+        int token = Grid.IdxY << ExpandedTile.RowShift;
+        int width = p.Sizes.Nope + p.Sizes.Rope;
+        TileQueries queries = new()
         {
-            state.Maximum = p.State.Data[carried];
-            state.Sum = p.State.Data[carried + 1];
+            Data = p.Q.Data,
+            First = p.Q.Row(token) + (long)head * width,
+            Stride = p.Q.Stride,
+            Rows = p.Count - token,
+            Width = width,
+            Aligned = p.AlignedQueries,
+        };
+        for (int row = Group.IdxX; row < 1 << ExpandedTile.RowShift; row += 1 << TPlatform.AttentionShift)
+        {
+            int of = token + (row < queries.Rows ? row : queries.Rows - 1);
+            int seen = p.Tokens.Position(of) + 1 - p.ContextStart;
+            tile.Seen[row] = seen < p.ContextCount ? seen : p.ContextCount;
         }
 
-        int empty = p.First;
-        for (int start = 0; start < length; start += TPlatform.GroupSize)
+        Group.Barrier();
+        int length = 0;
+        for (int row = 0; row < 1 << ExpandedTile.RowShift; row++)
         {
-            int position = start + Group.IdxX;
-            float score = float.NegativeInfinity;
-            long row = 0;
-            if (position < length)
+            length = tile.Seen[row] > length ? tile.Seen[row] : length;
+        }
+
+        // A group has a quad of the values for each of its threads but one at a time; where they are more, it begins anew for the rest.
+        int lanes = 1 << (TPlatform.AttentionShift - RowGroupShift);
+        int columns = Quads.Count(p.Sizes.Value);
+        for (int firstColumn = 0; firstColumn < columns; firstColumn += lanes)
+        {
+            Group.Barrier();
+            for (int row = Group.IdxX; row < 1 << ExpandedTile.RowShift; row += 1 << TPlatform.AttentionShift)
             {
-                long key = p.KeyValues.Row(position) + head * (nope + p.Sizes.Value);
-                long rotated = p.Latents.Row(position) + p.Sizes.Latent;
-                row = key + nope;
-                score = p.Sizes.Scale * (OnlineSoftmax.Dot(p.Q.Data, query, p.KeyValues.Data, key, nope)
-                    + OnlineSoftmax.Dot(p.Q.Data, query + nope, p.Latents.Data, rotated, rope));
+                LoadState(p, tile, token, queries.Rows, head, row);
             }
 
-            int tile = length - start < TPlatform.GroupSize ? length - start : TPlatform.GroupSize;
-            state = OnlineSoftmax.Accumulate<TPlatform>(
-                state, empty, score, row, tile, p.KeyValues.Data, p.Sizes.Value, p.Heads.Data, output, weights, rows, scratch);
-            empty = 0;
+            Columns<TPlatform>(p, tile, queries, token, head, length, firstColumn, keys, values);
         }
 
-        if (p.Last == 1)
+        Group.Barrier();
+        for (int row = Group.IdxX; row < 1 << ExpandedTile.RowShift; row += 1 << TPlatform.AttentionShift)
         {
-            OnlineSoftmax.Normalize<TPlatform>(state, p.Sizes.Value, p.Heads.Data, output);
+            if (row < queries.Rows)
+            {
+                long at = p.State.Row(token + row) + head * 2;
+                p.State.Data[at] = tile.Maxima[row];
+                p.State.Data[at + 1] = tile.Sums[row];
+            }
+        }
+    }
+
+    private static void LoadState(Parameters p, AttentionTile tile, int token, int rows, int head, int row)
+    {
+        float maximum = float.NegativeInfinity;
+        float sum = 0f;
+        if (p.First == 0)
+        {
+            long at = p.State.Row(token + (row < rows ? row : rows - 1)) + head * 2;
+            maximum = p.State.Data[at];
+            sum = p.State.Data[at + 1];
         }
 
-        // Without a position in the tile no barrier separates this from the other threads' reads, and nothing has changed.
-        if (length > 0 && Group.IdxX == 0)
+        tile.Maxima[row] = maximum;
+        tile.Sums[row] = sum;
+    }
+
+    /// <summary>As many quads of the heads' values as there are threads for, from <paramref name="firstColumn"/> on.</summary>
+    private static void Columns<TPlatform>(
+        Parameters p, AttentionTile tile, TileQueries queries, int token, int head, int length, int firstColumn,
+        ArrayView<Float4> keys, ArrayView<Float4> values)
+        where TPlatform : struct, IPlatform
+    {
+        int laneShift = TPlatform.AttentionShift - RowGroupShift;
+        int lane = Group.IdxX & ((1 << laneShift) - 1);
+        int firstRow = Group.IdxX >> laneShift << 3;
+        int columns = Quads.Count(p.Sizes.Value);
+        int column = firstColumn + lane;
+        int pitch = Quads.Count(queries.Width) | 1;
+        int capacity = KeyQuads / pitch;
+        capacity = capacity < 1 << ExpandedTile.PositionShift ? capacity : 1 << ExpandedTile.PositionShift;
+        long output = p.Heads.Row(token + firstRow) + (long)head * p.Sizes.Value + (column << 2);
+        int left = p.Sizes.Value - (column << 2);
+        int rows = column < columns ? queries.Rows - firstRow : 0;
+        TileValues sums = default;
+        if (p.First == 0)
         {
-            p.State.Data[carried] = state.Maximum;
-            p.State.Data[carried + 1] = state.Sum;
+            sums.Low = LoadRows(p, output, left, rows);
+            sums.High = LoadRows(p, output + 4 * p.Heads.Stride, left, rows - 4);
         }
+
+        for (int first = 0; first < length; first += capacity)
+        {
+            int positions = length - first < capacity ? length - first : capacity;
+            Group.Barrier();
+            Stage<TPlatform>(p, head, first, positions, firstColumn, pitch, keys, values);
+            Group.Barrier();
+            tile.Take<ExpandedTile, TPlatform>(queries, keys, pitch, first, positions, p.Sizes.Scale);
+            sums = sums.Add<ExpandedTile>(tile, firstRow, values, lane, 1 << laneShift, positions);
+        }
+
+        // All sums of the softmax are complete.
+        Group.Barrier();
+        for (int row = 0; row < 8; row++)
+        {
+            if (row < rows)
+            {
+                Float4 value = sums.Row(row);
+                if (p.Last == 1)
+                {
+                    value = Quads.Divide(value, tile.Sums[firstRow + row]);
+                }
+
+                Quads.Store(p.Heads.Data, output + row * p.Heads.Stride, left, p.AlignedHeads, value);
+            }
+        }
+    }
+
+    private static Float4x4 LoadRows(Parameters p, long at, int left, int rows) => new()
+    {
+        A = Quads.Load(p.Heads.Data, rows > 0 ? at : 0, rows > 0 ? left : 0, p.AlignedHeads),
+        B = Quads.Load(p.Heads.Data, rows > 1 ? at + p.Heads.Stride : 0, rows > 1 ? left : 0, p.AlignedHeads),
+        C = Quads.Load(p.Heads.Data, rows > 2 ? at + 2 * p.Heads.Stride : 0, rows > 2 ? left : 0, p.AlignedHeads),
+        D = Quads.Load(p.Heads.Data, rows > 3 ? at + 3 * p.Heads.Stride : 0, rows > 3 ? left : 0, p.AlignedHeads),
+    };
+
+    /// <summary>Copies keys, the rotated part after the other, and some columns of values of some positions to shared memory.</summary>
+    private static void Stage<TPlatform>(
+        Parameters p, int head, int position, int positions, int firstColumn, int pitch, ArrayView<Float4> keys, ArrayView<Float4> values)
+        where TPlatform : struct, IPlatform
+    {
+        int laneShift = TPlatform.AttentionShift > ExpandedTile.PositionShift ? TPlatform.AttentionShift - ExpandedTile.PositionShift : 0;
+        int lane = Group.IdxX & ((1 << laneShift) - 1);
+        int valueLanes = 1 << (TPlatform.AttentionShift - RowGroupShift);
+        int nope = p.Sizes.Nope;
+        int width = nope + p.Sizes.Rope;
+        for (int row = Group.IdxX >> laneShift; row < positions; row += 1 << (TPlatform.AttentionShift - laneShift))
+        {
+            long key = p.KeyValues.Row(position + row) + (long)head * (nope + p.Sizes.Value);
+            long rotated = p.Latents.Row(position + row) + p.Sizes.Latent - nope;
+            for (int quad = lane; quad < Quads.Count(width); quad += 1 << laneShift)
+            {
+                keys[row * pitch + quad] = Key(p, key, rotated, quad << 2, nope, width);
+            }
+
+            for (int quad = lane; quad < valueLanes; quad += 1 << laneShift)
+            {
+                int column = (firstColumn + quad) << 2;
+                if (column < p.Sizes.Value)
+                {
+                    values[row * valueLanes + quad]
+                        = Quads.Load(p.KeyValues.Data, key + nope + column, p.Sizes.Value - column, p.AlignedKeyValues);
+                }
+            }
+        }
+    }
+
+    /// <summary>Four values of a key from <paramref name="column"/> on, of which the first n are at key and the others at rotated.</summary>
+    private static Float4 Key(Parameters p, long key, long rotated, int column, int nope, int width)
+    {
+        if (p.AlignedKeyValues == 1)
+        {
+            return column < nope
+                ? Quads.Load(p.KeyValues.Data, key + column, 4, 1)
+                : Quads.Load(p.Latents.Data, rotated + column, 4, 1);
+        }
+
+        return new Float4
+        {
+            X = KeyValue(p, key, rotated, column, nope, width),
+            Y = KeyValue(p, key, rotated, column + 1, nope, width),
+            Z = KeyValue(p, key, rotated, column + 2, nope, width),
+            W = KeyValue(p, key, rotated, column + 3, nope, width),
+        };
+    }
+
+    private static float KeyValue(Parameters p, long key, long rotated, int column, int nope, int width)
+    {
+        if (column >= width)
+        {
+            return 0f;
+        }
+
+        return column < nope ? p.KeyValues.Data[key + column] : p.Latents.Data[rotated + column];
     }
 }

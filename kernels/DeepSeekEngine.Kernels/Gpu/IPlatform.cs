@@ -5,12 +5,17 @@ internal interface IPlatform
 {
     /// <summary>Threads a group: a power of two.</summary>
     static abstract int GroupSize { get; }
+
+    /// <summary>The binary logarithm of the threads of a group of the attention kernels: at least 2.</summary>
+    static abstract int AttentionShift { get; }
 }
 
 /// <summary>CUDA and OpenCL devices.</summary>
 internal readonly struct GpuPlatform : IPlatform
 {
     public static int GroupSize => 64;
+
+    public static int AttentionShift => 7;
 }
 
 /// <summary>
@@ -19,4 +24,6 @@ internal readonly struct GpuPlatform : IPlatform
 internal readonly struct CpuAcceleratorPlatform : IPlatform
 {
     public static int GroupSize => 4;
+
+    public static int AttentionShift => 2;
 }

@@ -26,23 +26,28 @@ internal sealed class KernelCatalog
 
     private readonly Type platform;
 
-    private KernelCatalog(Type platform, int groupSize)
+    private KernelCatalog(Type platform, int groupSize, int attentionShift)
     {
         this.platform = platform;
         GroupSize = groupSize;
+        AttentionShift = attentionShift;
     }
 
     /// <summary>The kernels for CUDA and OpenCL.</summary>
-    public static KernelCatalog Gpu { get; } = new(typeof(GpuPlatform), GpuPlatform.GroupSize);
+    public static KernelCatalog Gpu { get; } = new(typeof(GpuPlatform), GpuPlatform.GroupSize, GpuPlatform.AttentionShift);
 
     /// <summary>The kernels for ILGPU's CPU accelerator.</summary>
-    public static KernelCatalog CpuAccelerator { get; } = new(typeof(CpuAcceleratorPlatform), CpuAcceleratorPlatform.GroupSize);
+    public static KernelCatalog CpuAccelerator { get; }
+        = new(typeof(CpuAcceleratorPlatform), CpuAcceleratorPlatform.GroupSize, CpuAcceleratorPlatform.AttentionShift);
 
     /// <summary>Threads a group: <see cref="IPlatform.GroupSize"/>.</summary>
     public int GroupSize { get; }
 
+    /// <summary><see cref="IPlatform.AttentionShift"/>.</summary>
+    public int AttentionShift { get; }
+
     /// <summary>The encodings there are weight formats for.</summary>
-    public static IEnumerable<WeightEncoding> Encodings { get; } = [.. Enum.GetValues<WeightEncoding>().Where(e => !e.IsPacked())];
+    public static IEnumerable<WeightEncoding> Encodings { get; } = Enum.GetValues<WeightEncoding>();
 
     /// <summary>Every kernel with every weight format.</summary>
     public IEnumerable<MethodInfo> All => Definitions.Values.SelectMany(definition => definition.GetGenericArguments().Length == 1
@@ -59,12 +64,29 @@ internal sealed class KernelCatalog
         where TParameters : struct
         => Definitions[typeof(TParameters)].MakeGenericMethod(Format(encoding), platform);
 
+    /// <summary>The encoding of the weights a kernel is for; null if it has none.</summary>
+    public static WeightEncoding? EncodingOf(MethodInfo kernel)
+    {
+        var format = kernel.GetGenericArguments()[0];
+        foreach (var encoding in Encodings)
+        {
+            if (Format(encoding) == format)
+            {
+                return encoding;
+            }
+        }
+
+        return null;
+    }
+
     private static Type Format(WeightEncoding encoding) => encoding switch
     {
         WeightEncoding.F32 => typeof(F32),
         WeightEncoding.F16 => typeof(F16),
         WeightEncoding.BF16 => typeof(BF16),
         WeightEncoding.F8E4M3 => typeof(F8E4M3),
+        WeightEncoding.Int8 => typeof(Int8),
+        WeightEncoding.Int4 => typeof(Int4),
         _ => throw new ArgumentOutOfRangeException(nameof(encoding)),
     };
 }

@@ -4,7 +4,7 @@ namespace DeepSeekEngine.Kernels.Gpu;
 
 /// <summary>
 /// y[t, i] = x[t] . W[i], or += with Accumulate = 1. Weights are decoded in registers.
-/// Grid: (rows of W, ceil(tokens / TokenTile)); a group a row of W and a tile of tokens, which share the decoded weights.
+/// Grid: (panels of W, ceil(tokens / TokenTile)); a group a panel and a tile of tokens, which share the decoded weights.
 /// </summary>
 internal static class Linear
 {
@@ -24,25 +24,19 @@ internal static class Linear
         where TWeight : struct, IWeightFormat
         where TPlatform : struct, IPlatform
     {
-        ArrayView<Float4> scratch = SharedMemory.Allocate<Float4>(TPlatform.GroupSize);
-        int row = Grid.IdxX;
+        ArrayView<Float4> scratch = SharedMemory.Allocate<Float4>(PanelProduct.ScratchLength(TPlatform.GroupSize));
         int token = Grid.IdxY * WeightView.TokenTile;
-        Float4 partial = p.Weight.Dot<TWeight, TPlatform>(0, row, p.X, token, p.Tokens - token);
-        Float4 sum = GroupReduce.All<Float4, Sum4, TPlatform>(partial, scratch);
-        Store<TPlatform>(sum, p.Y, row, token, p.Tokens, p.Accumulate);
-    }
-
-    /// <summary>Writes a tile's values to column <paramref name="column"/> of its tokens' rows.</summary>
-    public static void Store<TPlatform>(Float4 values, RowView y, int column, int firstToken, int tokens, int accumulate)
-        where TPlatform : struct, IPlatform
-    {
-        for (int i = Group.IdxX; i < WeightView.TokenTile; i += TPlatform.GroupSize)
+        TokenTile tokens = TokenTile.Following(p.X, token, p.Tokens);
+        PanelProduct.Run<TWeight, TPlatform>(p.Weight, 0, Grid.IdxX, p.X.Data, tokens, scratch);
+        for (int i = Group.IdxX; i < PackedLayout.PanelRows * WeightView.TokenTile; i += TPlatform.GroupSize)
         {
-            if (firstToken + i < tokens)
+            int tile = i >> 4;
+            int row = (Grid.IdxX << 4) + (i & 15);
+            if (tile < tokens.Count && row < p.Weight.Rows)
             {
-                long at = y.Row(firstToken + i) + column;
-                float value = i < 2 ? (i == 0 ? values.X : values.Y) : (i == 2 ? values.Z : values.W);
-                y.Data[at] = accumulate == 0 ? value : y.Data[at] + value;
+                long at = p.Y.Row(token + tile) + row;
+                float value = scratch[(i & 15) * (TPlatform.GroupSize >> 2)].At(tile);
+                p.Y.Data[at] = p.Accumulate == 0 ? value : p.Y.Data[at] + value;
             }
         }
     }

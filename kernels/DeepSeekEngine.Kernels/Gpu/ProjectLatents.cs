@@ -29,8 +29,14 @@ internal static class ProjectLatents
         int row = head * (p.Sizes.Nope + p.Sizes.Value) + p.Sizes.Nope + element;
         RowView context = p.Context;
         context.Offset += head * p.Sizes.Latent;
-        Float4 partial = p.KvB.Dot<TWeight, TPlatform>(0, row, context, token, p.Tokens - token);
+        Float4 partial = p.KvB.Dot<TWeight, TPlatform>(row, context, token, p.Tokens - token);
         Float4 sum = GroupReduce.All<Float4, Sum4, TPlatform>(partial, scratch);
-        Linear.Store<TPlatform>(sum, p.Heads, head * p.Sizes.Value + element, token, p.Tokens, 0);
+        for (int i = Group.IdxX; i < WeightView.TokenTile; i += TPlatform.GroupSize)
+        {
+            if (token + i < p.Tokens)
+            {
+                p.Heads.Data[p.Heads.Row(token + i) + head * p.Sizes.Value + element] = sum.At(i);
+            }
+        }
     }
 }

@@ -36,14 +36,23 @@ internal static class RmsNorm
         for (int i = Group.IdxX; i < width; i += TPlatform.GroupSize)
         {
             float value = xs[x + i];
-            squares += value * value;
+            squares = Fused.MultiplyAdd(value, value, squares);
         }
 
         float total = GroupReduce.All<float, Sum, TPlatform>(squares, scratch);
-        float rms = MathF.Sqrt(total / width + epsilon);
+        float square = total / width + epsilon;
+        float rms = MathF.Sqrt(square);
+
+        // 1 / rms in two parts, the second what root and quotient rounded away, so that a result is rounded once and not five times:
+        // what is lost here is the same for the whole row, and routers tell it.
+        float scale = 1f / rms;
+        float rest = scale * (Fused.MultiplyAdd(-scale, rms, 1f) - scale * (Fused.MultiplyAdd(-rms, rms, square) / (2f * rms)));
         for (int i = Group.IdxX; i < width; i += TPlatform.GroupSize)
         {
-            ys[y + i] = weight[i] * (xs[x + i] / rms);
+            float value = xs[x + i];
+            float normal = value * scale;
+            float lost = Fused.MultiplyAdd(value, scale, -normal) + value * rest;
+            ys[y + i] = Fused.MultiplyAdd(weight[i], normal, weight[i] * lost);
         }
     }
 }

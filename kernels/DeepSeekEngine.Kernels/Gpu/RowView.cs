@@ -11,4 +11,10 @@ internal struct RowView
 
     /// <summary>The element at which a row begins.</summary>
     public readonly long Row(long index) => Offset + index * Stride;
+
+    /// <summary>The rows from <paramref name="first"/> on.</summary>
+    public readonly RowView From(int first) => new() { Data = Data, Offset = Row(first), Stride = Stride };
+
+    /// <summary>Whether each row, and each part of <paramref name="width"/> values of it, begins at a multiple of 16 bytes.</summary>
+    public readonly bool IsAligned(int width) => ((Offset | Stride | (long)width) & 3) == 0;
 }

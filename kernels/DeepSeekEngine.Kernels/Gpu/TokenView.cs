@@ -15,6 +15,9 @@ internal struct TokenView
     public required int BlockSize;
     public required int First;
 
+    /// <summary>The tokens from <paramref name="first"/> on.</summary>
+    public readonly TokenView From(int first) => this with { First = First + first };
+
     public readonly int Position(int token) => Positions[First + token];
 
     /// <summary>The cache row of a position in the sequence a token belongs to.</summary>

@@ -10,9 +10,12 @@ internal struct Quad
     public uint Y;
     public uint Z;
     public uint W;
+
+    /// <summary>Component <paramref name="index"/> of 0 to 3.</summary>
+    public readonly uint At(int index) => index < 2 ? (index == 0 ? X : Y) : (index == 2 ? Z : W);
 }
 
-/// <summary>One value for each token of a tile.</summary>
+/// <summary>Four values: of the tokens of a tile, of columns side by side or of rows one below the other.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct Float4
 {
@@ -22,4 +25,18 @@ internal struct Float4
     public float W;
 
     public static Float4 operator +(Float4 a, Float4 b) => new() { X = a.X + b.X, Y = a.Y + b.Y, Z = a.Z + b.Z, W = a.W + b.W };
+
+    /// <summary>Component <paramref name="index"/> of 0 to 3.</summary>
+    public readonly float At(int index) => index < 2 ? (index == 0 ? X : Y) : (index == 2 ? Z : W);
+}
+
+/// <summary>Something of each of four rows, one below the other.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct Rows4<T>
+    where T : unmanaged
+{
+    public T A;
+    public T B;
+    public T C;
+    public T D;
 }

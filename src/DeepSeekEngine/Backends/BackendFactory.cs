@@ -3,18 +3,49 @@ using DeepSeekEngine.Backends.Simd;
 
 namespace DeepSeekEngine.Backends;
 
-/// <summary>Opens the device a model is to run on.</summary>
+/// <summary>Opens the devices a model is to run on.</summary>
 internal static class BackendFactory
 {
-    /// <exception cref="DeviceUnavailableException">The device asked for does not exist or cannot be used.</exception>
-    /// <param name="packed">Whether matrices will be packed, which the GPU kernels do not read: then Auto means the CPU.</param>
-    public static IBackend Create(EngineOptions options, bool packed) => options.Device switch
+    /// <summary>The kind of device the options mean, and never <see cref="Device.Auto"/>.</summary>
+    public static Device KindOf(EngineOptions options) => options.Device switch
     {
-        Device.Cuda => IlgpuBackend.CreateCuda(options.DeviceIndex),
-        Device.OpenCL => IlgpuBackend.CreateOpenCl(options.DeviceIndex),
-        Device.Auto when !packed && IlgpuDevices.Cuda.Count > options.DeviceIndex => IlgpuBackend.CreateCuda(options.DeviceIndex),
+        Device.Auto => IlgpuDevices.Cuda.Count - options.DeviceIndex >= options.DeviceCount ? Device.Cuda : Device.Cpu,
+        var device => device,
+    };
+
+    /// <summary>Opens a device of the kind, which is one of those the layers are divided among.</summary>
+    /// <param name="number">Its number among them.</param>
+    /// <exception cref="DeviceUnavailableException">The device does not exist or cannot be used.</exception>
+    public static IBackend Create(EngineOptions options, Device kind, int number) => kind switch
+    {
+        Device.Cuda => IlgpuBackend.CreateCuda(options.DeviceIndex + number, options.DeviceMemoryLimit),
+        Device.OpenCL => IlgpuBackend.CreateOpenCl(options.DeviceIndex + number, options.DeviceMemoryLimit),
         _ => new SimdBackend(options.Threads ?? 0),
     };
+
+    /// <summary>Devices of the kind that the layers are divided among.</summary>
+    public static int CountOf(EngineOptions options, Device kind) => kind is Device.Cpu ? 1 : options.DeviceCount;
+
+    /// <summary>
+    /// What the model may take of each device's memory, without opening it. What is known neither from the options nor of a device that
+    /// is there is taken to be enough.
+    /// </summary>
+    public static long[] MemoryOf(EngineOptions options, Device kind)
+    {
+        var memory = new long[CountOf(options, kind)];
+        for (var i = 0; i < memory.Length; i++)
+        {
+            var index = options.DeviceIndex + i;
+            memory[i] = Math.Min(options.DeviceMemoryLimit ?? long.MaxValue, kind switch
+            {
+                Device.Cuda when index < IlgpuDevices.Cuda.Count => IlgpuDevices.Cuda[index].MemorySize,
+                Device.OpenCL when index < IlgpuDevices.OpenCl.Count => IlgpuDevices.OpenCl[index].MemorySize,
+                _ => long.MaxValue,
+            });
+        }
+
+        return memory;
+    }
 
     /// <param name="includeOpenCl">Whether to load OpenCL's drivers.</param>
     public static IReadOnlyList<DeviceInfo> Devices(bool includeOpenCl)

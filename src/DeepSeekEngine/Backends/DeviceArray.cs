@@ -14,6 +14,13 @@ internal abstract class DeviceArray<T>(long length) : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The range is not within the array.</exception>
     public abstract void Download(Span<T> destination, long offset = 0);
 
+    /// <summary>
+    /// Copies the first <paramref name="count"/> elements to an array of any backend, ordered after every operation issued to this one
+    /// and before every operation issued to the other later. May wait for this backend.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">One of the arrays is shorter.</exception>
+    public abstract void CopyTo(DeviceArray<T> destination, int count);
+
     public abstract void Dispose();
 
     protected void CheckRange(long offset, int count)

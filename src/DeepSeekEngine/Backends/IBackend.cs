@@ -22,11 +22,29 @@ internal interface IBackend : IDeviceMemory, IDisposable
     /// <summary>The device as a person would name it.</summary>
     string DeviceName { get; }
 
+    /// <summary>Bytes that may still be allocated.</summary>
+    long AvailableBytes { get; }
+
     /// <summary>Makes a matrix readable to the kernels, in its stored encoding. The host memory must outlive the result.</summary>
     Matrix LoadMatrix(in WeightMatrix matrix);
 
     /// <summary>Makes one projection of all experts readable to the kernels; all are of one shape and encoding.</summary>
-    ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts);
+    /// <param name="loaded">Told the index of each expert once it is read. May throw, to stop.</param>
+    ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts, Action<int>? loaded = null);
+
+    /// <summary>
+    /// Compiles what operations on the matrices loaded so far take, so that the first step is no slower than others; what it leaves out
+    /// is compiled when it is first needed.
+    /// </summary>
+    /// <param name="progress">Told how many kernels are ready and how many there are.</param>
+    void Prepare(Action<int, int>? progress);
+
+    /// <summary>
+    /// Issues what <paramref name="operations"/> issue. A backend may record them when a key comes again, and from then on issue the
+    /// record instead of calling them, so they must be the same operations on the same arrays whenever the key is the same, must neither
+    /// upload nor download nor allocate, and may depend on other values only through the arrays.
+    /// </summary>
+    void Repeat(in StepKey key, Action operations);
 
     /// <summary>y[t] = table[tokens[t]], t &lt; count.</summary>
     void Embed(DeviceArray<int> tokens, Matrix table, Activations y, int count);
@@ -45,6 +63,9 @@ internal interface IBackend : IDeviceMemory, IDisposable
 
     /// <summary>y[t] = silu(gate[t]) * up[t]. y may be gate.</summary>
     void SwiGlu(Activations gate, Activations up, Activations y, int count);
+
+    /// <summary>y[t] += x[t] over x.Width values.</summary>
+    void Add(Activations x, Activations y, int count);
 
     /// <summary>
     /// Rotates, in place, the last r values of each head of q [count, H * (n + r)] by the token's position; pairs are (2i, 2i + 1).
@@ -104,7 +125,8 @@ internal interface IBackend : IDeviceMemory, IDisposable
         DeviceArray<int> expertIds, Activations expertWeights, int count);
 
     /// <summary>
-    /// y[t] += sum_i w[t, i] (silu(x[t] Wgate_e^T) * (x[t] Wup_e^T)) Wdown_e^T with e = expertIds[t, i], summed over i in ascending order.
+    /// y[t] += sum_i w[t, i] (silu(x[t] Wgate_e^T) * (x[t] Wup_e^T)) Wdown_e^T with e = expertIds[t, i], summed in an order that the token's
+    /// own experts decide.
     /// </summary>
     /// <param name="hidden">Workspace of at least count * k rows of the experts' intermediate width.</param>
     void RoutedExperts(

@@ -12,16 +12,17 @@ internal sealed class LatentCache : IDisposable
     private readonly DeviceArray<float>[] _layers;
     private readonly int _rowWidth;
 
-    public LatentCache(IDeviceMemory memory, in MlaShape shape, int layers, int tokens)
+    /// <param name="layers">Where each layer's part is.</param>
+    public LatentCache(IReadOnlyList<IDeviceMemory> layers, in MlaShape shape, int tokens)
     {
         Pool = new BlockPool(BlockPool.BlocksFor(tokens));
         _rowWidth = shape.CacheRow;
-        _layers = new DeviceArray<float>[layers];
+        _layers = new DeviceArray<float>[layers.Count];
         try
         {
-            for (var i = 0; i < layers; i++)
+            for (var i = 0; i < layers.Count; i++)
             {
-                _layers[i] = memory.Allocate<float>((long)Pool.Blocks * BlockPool.BlockSize * _rowWidth);
+                _layers[i] = layers[i].Allocate<float>((long)Pool.Blocks * BlockPool.BlockSize * _rowWidth);
             }
         }
         catch

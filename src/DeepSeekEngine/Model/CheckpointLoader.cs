@@ -10,37 +10,42 @@ namespace DeepSeekEngine.Model;
 /// cancellation. A source is read once, through the mapping, and let go of before the next, so that quantising needs the memory of the
 /// result and hardly more.
 /// </summary>
-/// <param name="loadedBytes">Told how many bytes of the checkpoint are loaded so far.</param>
 internal sealed unsafe class CheckpointLoader(
-    IBackend backend, IWeightSource source, QuantizationPolicy policy, int threads = 1, Action<long>? loadedBytes = null,
-    CancellationToken cancellationToken = default)
+    IBackend backend, IWeightSource source, QuantizationPolicy policy, CheckpointReading reading)
     : WeightLoader(backend, source, policy)
 {
-    private readonly ParallelQuantizer _quantizer = new(threads, cancellationToken);
-    private long _bytes;
-
     protected override Matrix LoadMatrix(string name, int rows, int columns, WeightEncoding encoding)
-        => backend.LoadMatrix(Bring([name], rows, columns, encoding)[0]);
+    {
+        var matrix = backend.LoadMatrix(Bring([name], rows, columns, encoding, out var quantized)[0]);
+        Report(name, quantized[0]);
+        return matrix;
+    }
 
     protected override ExpertMatrices LoadExperts(string[] names, int rows, int columns, WeightEncoding encoding)
-        => backend.LoadExperts(Bring(names, rows, columns, encoding));
+        => backend.LoadExperts(Bring(names, rows, columns, encoding, out var quantized), e =>
+        {
+            reading.ThrowIfCancelled();
+            Report(names[e], quantized[e]);
+        });
 
     protected override DeviceArray<float> LoadVector(string name, DeviceArray<float> vector)
     {
-        cancellationToken.ThrowIfCancellationRequested();
+        reading.ThrowIfCancelled();
         vector.Upload(Source.Vector(name, (int)vector.Length));
-        Report(name);
+        Report(name, isReported: false);
         return vector;
     }
 
     /// <summary>Matrices of one shape in one encoding: views of the mapping, or of one buffer they are quantised into.</summary>
-    private WeightMatrix[] Bring(string[] names, int rows, int columns, WeightEncoding encoding)
+    /// <param name="quantized">Those that were quantised, which was the work and is reported.</param>
+    private WeightMatrix[] Bring(string[] names, int rows, int columns, WeightEncoding encoding, out bool[] quantized)
     {
+        quantized = new bool[names.Length];
         var matrices = new WeightMatrix[names.Length];
         byte* packed = null;
         for (var i = 0; i < names.Length; i++)
         {
-            cancellationToken.ThrowIfCancellationRequested();
+            reading.ThrowIfCancelled();
             matrices[i] = Source.Matrix(names[i], rows, columns);
             if (matrices[i].Encoding != encoding)
             {
@@ -55,9 +60,9 @@ internal sealed unsafe class CheckpointLoader(
                 matrices[i] = matrices[i] with { Data = packed + (i * byteLength) };
                 Quantize(names[i], source, encoding, matrices[i].Data);
                 Source.Release(names[i]);
+                Report(names[i], isReported: false);
+                quantized[i] = true;
             }
-
-            Report(names[i]);
         }
 
         return matrices;
@@ -67,7 +72,7 @@ internal sealed unsafe class CheckpointLoader(
     {
         try
         {
-            _quantizer.Quantize(source, encoding, 0, PackedLayout.Panels(source.Rows), destination);
+            reading.Quantizer.Quantize(source, encoding, 0, PackedLayout.Panels(source.Rows), destination);
         }
         catch (NotFiniteNumberException exception)
         {
@@ -75,5 +80,11 @@ internal sealed unsafe class CheckpointLoader(
         }
     }
 
-    private void Report(string name) => loadedBytes?.Invoke(_bytes += Source.SizeOf(name));
+    private void Report(string name, bool isReported)
+    {
+        if (!isReported)
+        {
+            reading.Loaded(Source.SizeOf(name));
+        }
+    }
 }

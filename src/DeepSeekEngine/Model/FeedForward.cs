@@ -54,9 +54,9 @@ internal sealed class MixtureOfExperts : FeedForward
         _router = router;
         _routerWeight = weights.Matrix($"{prefix}gate.weight", router.Experts, hidden);
         _correctionBias = router.BiasCorrected ? weights.Vector($"{prefix}gate.e_score_correction_bias", router.Experts) : null;
-        _gate = weights.Experts($"{prefix}experts.", "gate_proj", router.Experts, intermediate, hidden);
-        _up = weights.Experts($"{prefix}experts.", "up_proj", router.Experts, intermediate, hidden);
-        _down = weights.Experts($"{prefix}experts.", "down_proj", router.Experts, hidden, intermediate);
+        _gate = weights.Experts.Projections($"{prefix}experts.", "gate_proj", router.Experts, intermediate, hidden);
+        _up = weights.Experts.Projections($"{prefix}experts.", "up_proj", router.Experts, intermediate, hidden);
+        _down = weights.Experts.Projections($"{prefix}experts.", "down_proj", router.Experts, hidden, intermediate);
         _shared = config.SharedExperts > 0
             ? new SwiGluMlp(weights, $"{prefix}shared_experts.", hidden, config.SharedExperts * intermediate)
             : null;
@@ -67,7 +67,17 @@ internal sealed class MixtureOfExperts : FeedForward
         var (b, w, n) = (step.Backend, step.Workspace, step.Count);
         b.Linear(w.Normed, _routerWeight, w.RouterLogits, n);
         b.SelectExperts(w.RouterLogits, _correctionBias, _router, w.ExpertIds, w.ExpertWeights, n);
-        b.RoutedExperts(w.Normed, w.ExpertIds, w.ExpertWeights, _gate, _up, _down, w.ExpertHidden, w.X, n);
-        _shared?.Forward(step);
+        if (step.Host is { } host)
+        {
+            step.HostExperts!.Fetch(w, n);
+            _shared?.Forward(step); // The device computes this while the host computes the rest.
+            step.HostExperts.Compute(host, _gate, _up, _down, w, n);
+            b.Add(w.Routed, w.X, n);
+        }
+        else
+        {
+            b.RoutedExperts(w.Normed, w.ExpertIds, w.ExpertWeights, _gate, _up, _down, w.ExpertHidden, w.X, n);
+            _shared?.Forward(step);
+        }
     }
 }

@@ -20,25 +20,35 @@ internal sealed class MemoryMeter : WeightLoader
     {
     }
 
-    /// <summary>What a model takes in memory once it is loaded and has computed its largest step.</summary>
+    /// <summary>
+    /// What a model takes on each device, and on the host if that computes the routed experts, once it is loaded and has computed its
+    /// largest step.
+    /// </summary>
+    /// <param name="onProcessor">Whether the only device is the processor.</param>
     /// <param name="threads">Threads that compute on the processor, each of which has memory of its own.</param>
     /// <exception cref="ModelFormatException">The checkpoint is not what config.json says.</exception>
-    public static MemoryEstimate Measure(Checkpoint checkpoint, QuantizationPolicy policy, ModelConfig config, in StepLimits limits, int threads)
+    public static PlacedMemory Measure(
+        Checkpoint checkpoint, QuantizationPolicy policy, ModelConfig config, StepLimits limits, Placement placement,
+        bool onProcessor, int threads)
     {
-        using var meter = new MemoryMeter(checkpoint, policy);
-        var counted = (CountedMemory)meter.Memory;
-        _ = new TransformerParts(meter, config, limits);
-        var cache = LatentCache.ByteLength(config.Attention, config.Layers + config.MtpLayers, limits.CacheTokens);
-        var scratch = SimdBackend.ScratchBytes(
+        var devices = new MemoryMeter[placement.Devices];
+        for (var i = 0; i < devices.Length; i++)
+        {
+            devices[i] = new MemoryMeter(checkpoint, policy);
+        }
+
+        var host = placement.ExpertsOnHost ? new MemoryMeter(checkpoint, policy) : null;
+        using var weights = new PlacedWeights(placement, devices, host);
+        _ = new TransformerParts(weights, config, limits);
+        return new PlacedMemory(
+            [.. devices.Select((meter, device) => meter.Estimate(LatentCache.ByteLength(
+                config.Attention, placement.LayersOf(device, config.Layers + config.MtpLayers).GetOffsetAndLength(int.MaxValue).Length,
+                limits.CacheTokens), onProcessor ? Scratch(meter) : 0))],
+            host?.Estimate(cache: 0, Scratch(host)));
+
+        long Scratch(MemoryMeter meter) => SimdBackend.ScratchBytes(
             config.Attention, config.Router, limits.Tokens, Workspace.AbsorbedRows, limits.ContextLength, threads, meter._packedColumns,
             meter._packedExpertColumns);
-        return new MemoryEstimate
-        {
-            Weights = meter.MappedBytes + meter.QuantizedBytes + meter.VectorBytes,
-            MappedWeights = meter.MappedBytes,
-            Cache = cache,
-            Workspaces = counted.Bytes - meter.VectorBytes - cache + scratch,
-        };
     }
 
     protected override Matrix LoadMatrix(string name, int rows, int columns, WeightEncoding encoding)
@@ -54,6 +64,15 @@ internal sealed class MemoryMeter : WeightLoader
     }
 
     protected override DeviceArray<float> LoadVector(string name, DeviceArray<float> vector) => vector;
+
+    /// <param name="scratch">What a backend takes besides what it is asked for.</param>
+    private MemoryEstimate Estimate(long cache, long scratch) => new()
+    {
+        Weights = MappedBytes + QuantizedBytes + VectorBytes,
+        MappedWeights = MappedBytes,
+        Cache = cache,
+        Workspaces = ((CountedMemory)Memory).Bytes - VectorBytes - cache + scratch,
+    };
 
     private sealed unsafe class CountedMemory : IDeviceMemory
     {
@@ -73,6 +92,8 @@ internal sealed class MemoryMeter : WeightLoader
         public override void Upload(ReadOnlySpan<T> source, long offset = 0) => throw new NotSupportedException();
 
         public override void Download(Span<T> destination, long offset = 0) => throw new NotSupportedException();
+
+        public override void CopyTo(DeviceArray<T> destination, int count) => throw new NotSupportedException();
 
         public override void Dispose()
         {

@@ -17,7 +17,7 @@ internal sealed class MtpHead
     private readonly DeviceArray<float> _outputNorm;
     private readonly Matrix _head;
 
-    public MtpHead(WeightLoader weights, ModelConfig config, int module, Matrix mainEmbedding, Matrix mainHead)
+    public MtpHead(WeightLoader weights, ModelConfig config, int module, Lazy<Matrix> mainEmbedding, Matrix mainHead)
     {
         _config = config;
         LayerIndex = config.Layers + module;
@@ -29,10 +29,11 @@ internal sealed class MtpHead
         _projection = weights.Matrix($"{prefix}eh_proj.weight", hidden, 2 * hidden);
         _layer = new DecoderLayer(weights, config, LayerIndex);
         _outputNorm = weights.Vector($"{prefix}shared_head.norm.weight", hidden);
-        _head = Own($"{prefix}shared_head.head.weight", mainHead);
+        _head = Own($"{prefix}shared_head.head.weight", new Lazy<Matrix>(mainHead));
 
         // Published checkpoints repeat the main embedding and head here; where one leaves them out, the main ones are meant.
-        Matrix Own(string name, Matrix main) => weights.Contains(name) ? weights.Matrix(name, config.VocabSize, hidden) : main;
+        Matrix Own(string name, Lazy<Matrix> main)
+            => weights.Contains(name) ? weights.Matrix(name, config.VocabSize, hidden) : main.Value;
     }
 
     /// <summary>The index the module's decoder layer has among the checkpoint's layers.</summary>

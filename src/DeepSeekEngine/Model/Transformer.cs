@@ -1,5 +1,6 @@
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Cache;
+using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine.Model;
 
@@ -9,23 +10,33 @@ namespace DeepSeekEngine.Model;
 /// </summary>
 internal sealed class Transformer : IDisposable
 {
-    private readonly IBackend _backend;
-    private readonly WeightLoader _weights;
+    private readonly IReadOnlyList<IBackend> _devices;
+    private readonly IBackend? _host;
+    private readonly PlacedWeights _weights;
     private readonly TransformerParts _parts;
+    private readonly Action _runDevice;
+    private Step _step;
+    private int _device;
 
-    /// <param name="backend">What it is computed by; the weights are loaded for it.</param>
-    /// <param name="weights">Owned from here on, together with what it loaded.</param>
+    /// <param name="devices">What it is computed by; the weights are loaded for them, in this order.</param>
+    /// <param name="host">What computes the routed experts if the devices do not.</param>
+    /// <param name="weights">Owned from here on, together with what they loaded.</param>
     /// <param name="limits">The largest step that will be asked for.</param>
-    public Transformer(IBackend backend, CheckpointLoader weights, ModelConfig config, in StepLimits limits)
+    public Transformer(
+        IReadOnlyList<IBackend> devices, IBackend? host, PlacedWeights weights, ModelConfig config, in StepLimits limits)
     {
         Config = config;
         Limits = limits;
-        _weights = weights;
-        _backend = backend;
+        (_devices, _host, _weights) = (devices, host, weights);
+        _runDevice = RunDevice;
         try
         {
             _parts = new TransformerParts(weights, config, limits);
-            _parts.Rope.Upload(RotaryFrequencies.Of(config).Table(limits.ContextLength));
+            var rope = RotaryFrequencies.Of(config).Table(limits.ContextLength);
+            foreach (var stage in _parts.Stages)
+            {
+                stage.Rope.Upload(rope);
+            }
         }
         catch
         {
@@ -34,13 +45,21 @@ internal sealed class Transformer : IDisposable
         }
     }
 
+    /// <summary>A model all on one device.</summary>
+    public Transformer(
+        IBackend device, IWeightSource source, QuantizationPolicy policy, ModelConfig config, in StepLimits limits, int threads = 1)
+        : this([device], null, PlacedWeights.Load(Placement.OneDevice, [device], null, source, policy, threads), config, limits)
+    {
+    }
+
     public ModelConfig Config { get; }
 
     public StepLimits Limits { get; }
 
     public LatentCache Cache => _parts.Cache;
 
-    public Workspace Workspace => _parts.Workspace;
+    /// <summary>The activations of the last device, which has the results.</summary>
+    public Workspace Workspace => _parts.Stages[^1].Workspace;
 
     /// <summary>Multi-token-prediction modules the checkpoint holds.</summary>
     public int MtpModules => _parts.Mtp.Length;
@@ -57,19 +76,27 @@ internal sealed class Transformer : IDisposable
     /// </summary>
     public void Forward(Batch batch)
     {
-        var step = Begin(batch);
-        var (b, w, n) = (_backend, Workspace, batch.Count);
-        b.Embed(_parts.Tables.Tokens, _parts.Embedding, w.X, n);
-        LayerDone?.Invoke(-1);
-        for (var i = 0; i < _parts.Layers.Length; i++)
+        var comesAgain = _host is null && LayerDone is null && IsDecoding(batch);
+        for (_device = 0; _device < _devices.Count; _device++)
         {
-            _parts.Layers[i].Forward(step, Cache.Layer(i));
-            LayerDone?.Invoke(i);
-        }
+            _step = Begin(_device, batch);
+            if (_device > 0)
+            {
+                var residual = _parts.Stages[_device - 1].Workspace.X.Array;
+                residual.CopyTo(_step.Workspace.X.Array, batch.Count * Config.HiddenSize);
+            }
 
-        b.RmsNorm(w.X, _parts.FinalNorm, Config.RmsNormEpsilon, w.Final, n);
-        b.GatherRows(w.Final, _parts.Tables.Outputs, w.OutputHidden, batch.OutputCount);
-        b.Linear(w.OutputHidden, _parts.Head, w.Logits, batch.OutputCount);
+            if (comesAgain)
+            {
+                var bound = StepKey.Bound(_step.Tokens.MaxContext, Limits.ContextLength);
+                _step = _step with { Tokens = _step.Tokens with { MaxContext = bound } };
+                _step.Backend.Repeat(new StepKey(this, batch.Count, batch.OutputCount, bound, (int)AttentionForm), _runDevice);
+            }
+            else
+            {
+                RunDevice();
+            }
+        }
     }
 
     /// <summary>
@@ -78,9 +105,11 @@ internal sealed class Transformer : IDisposable
     /// </summary>
     public void Draft(Batch next, int module = 0)
     {
-        var step = Begin(next);
+        var device = _devices.Count - 1;
+        var step = Begin(device, next);
+        var tables = _parts.Stages[device].Tables;
         var head = _parts.Mtp[module];
-        head.Forward(step, _parts.Tables.Tokens, _parts.Tables.Outputs, Cache.Layer(head.LayerIndex));
+        head.Forward(step, tables.Tokens, tables.Outputs, Cache.Layer(head.LayerIndex));
         LayerDone?.Invoke(head.LayerIndex);
     }
 
@@ -88,9 +117,64 @@ internal sealed class Transformer : IDisposable
     public void Logits(int output, Span<float> logits)
         => Workspace.Logits.Array.Download(logits[..Config.VocabSize], (long)output * Config.VocabSize);
 
+    /// <summary>The activations of the device a layer is on; -1 is the embedding.</summary>
+    public Workspace WorkspaceOf(int layer) => _parts.Stages[_parts.Placement.DeviceOf(Math.Max(0, layer))].Workspace;
+
+    /// <summary>Compiles what steps take, so that the first is no slower than others.</summary>
+    /// <param name="progress">Told how many kernels are ready on a device and how many there are.</param>
+    public void Prepare(Action<int, int>? progress)
+    {
+        foreach (var device in _devices)
+        {
+            device.Prepare(progress);
+        }
+    }
+
     public void Dispose() => _weights.Dispose();
 
-    private Step Begin(Batch batch)
+    /// <summary>
+    /// Whether every sequence has one token whose attention is absorbed. Every such step of as many sequences issues the same operations
+    /// but for the bound on contexts, which is therefore rounded up.
+    /// </summary>
+    private static bool IsDecoding(Batch batch)
+    {
+        foreach (var sequence in batch.Sequences)
+        {
+            if (sequence.Count > 1 || sequence.Form == AttentionForm.Expanded)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>The part of the current step that the current device computes, from the residual stream the one before left.</summary>
+    private void RunDevice()
+    {
+        var (b, w, n) = (_step.Backend, _step.Workspace, _step.Count);
+        if (_device == 0)
+        {
+            b.Embed(_parts.Stages[0].Tables.Tokens, _parts.Embedding, w.X, n);
+            LayerDone?.Invoke(-1);
+        }
+
+        var (first, layers) = _parts.Placement.LayersOf(_device, _parts.Layers.Length).GetOffsetAndLength(_parts.Layers.Length);
+        for (var i = first; i < first + layers; i++)
+        {
+            _parts.Layers[i].Forward(_step, Cache.Layer(i));
+            LayerDone?.Invoke(i);
+        }
+
+        if (_device == _devices.Count - 1)
+        {
+            b.RmsNorm(w.X, _parts.FinalNorm, Config.RmsNormEpsilon, w.Final, n);
+            b.GatherRows(w.Final, _parts.Stages[_device].Tables.Outputs, w.OutputHidden, _step.Batch.OutputCount);
+            b.Linear(w.OutputHidden, _parts.Head, w.Logits, _step.Batch.OutputCount);
+        }
+    }
+
+    private Step Begin(int device, Batch batch)
     {
         if (batch.Count == 0 || batch.Count > Limits.Tokens
             || batch.Sequences.Length > Limits.Sequences || batch.OutputCount > Limits.Outputs)
@@ -98,6 +182,11 @@ internal sealed class Transformer : IDisposable
             throw new ArgumentException($"A step of {batch.Count} tokens is outside the limits {Limits}.", nameof(batch));
         }
 
-        return new Step(_backend, Workspace, batch, _parts.Tables.Upload(batch), _parts.Rope, AttentionForm);
+        var stage = _parts.Stages[device];
+        return new Step(_devices[device], stage.Workspace, batch, stage.Tables.Upload(batch), stage.Rope, AttentionForm)
+        {
+            Host = _host,
+            HostExperts = _parts.HostExperts,
+        };
     }
 }

@@ -3,32 +3,41 @@ using DeepSeekEngine.Cache;
 
 namespace DeepSeekEngine.Model;
 
-/// <summary>What a transformer is made of, all owned by the loader it came from.</summary>
+/// <summary>What a transformer is made of, all owned by the loaders it came from.</summary>
 internal sealed class TransformerParts
 {
-    public TransformerParts(WeightLoader weights, ModelConfig config, in StepLimits limits)
+    public TransformerParts(PlacedWeights weights, ModelConfig config, StepLimits limits)
     {
-        Embedding = weights.Matrix("model.embed_tokens.weight", config.VocabSize, config.HiddenSize);
+        Placement = weights.Placement;
+        Embedding = LoadEmbedding(weights.First);
         Layers = new DecoderLayer[config.Layers];
         for (var i = 0; i < Layers.Length; i++)
         {
-            Layers[i] = new DecoderLayer(weights, config, i);
+            Layers[i] = new DecoderLayer(weights.Of(i), config, i);
         }
 
-        FinalNorm = weights.Vector("model.norm.weight", config.HiddenSize);
+        var last = weights.Last;
+        var lastEmbedding = new Lazy<Matrix>(() => last == weights.First ? Embedding : LoadEmbedding(last));
+        FinalNorm = last.Vector("model.norm.weight", config.HiddenSize);
         Head = config.TiedEmbeddings
-            ? Embedding
-            : weights.Matrix("lm_head.weight", config.VocabSize, config.HiddenSize);
+            ? lastEmbedding.Value
+            : last.Matrix("lm_head.weight", config.VocabSize, config.HiddenSize);
         Mtp = [.. Enumerable.Range(0, config.MtpLayers)
-            .Where(module => MtpHead.IsIn(weights, config, module))
-            .Select(module => new MtpHead(weights, config, module, Embedding, Head))];
+            .Where(module => MtpHead.IsIn(last, config, module))
+            .Select(module => new MtpHead(last, config, module, lastEmbedding, Head))];
 
         // Only now is every size the configuration states known to be that of real tensors, so nothing is allocated on its word.
-        Workspace = weights.Own(new Workspace(weights.Memory, config, limits.Tokens, limits.Outputs));
-        Tables = weights.Own(new StepTables(weights.Memory, limits.Tokens, limits.Sequences, limits.Outputs, limits.ContextLength));
-        Cache = weights.Own(new LatentCache(weights.Memory, config.Attention, config.Layers + config.MtpLayers, limits.CacheTokens));
-        Rope = weights.Own(weights.Memory.Allocate<float>((long)limits.ContextLength * config.Attention.Rope));
+        Stages = [.. weights.Devices.Select(device => new Stage(device, config, limits, Placement.ExpertsOnHost))];
+        HostExperts = weights.Host is { } host ? host.Own(new HostExperts(host.Memory, config, limits.Tokens)) : null;
+        Cache = last.Own(new LatentCache(
+            [.. Enumerable.Range(0, config.Layers + config.MtpLayers).Select(layer => weights.Of(layer).Memory)],
+            config.Attention, limits.CacheTokens));
+
+        Matrix LoadEmbedding(WeightLoader loader)
+            => loader.Matrix("model.embed_tokens.weight", config.VocabSize, config.HiddenSize);
     }
+
+    public Placement Placement { get; }
 
     public Matrix Embedding { get; }
 
@@ -41,12 +50,11 @@ internal sealed class TransformerParts
     /// <summary>The multi-token-prediction modules the checkpoint holds.</summary>
     public MtpHead[] Mtp { get; }
 
-    public Workspace Workspace { get; }
+    /// <summary>What a step needs on each device.</summary>
+    public Stage[] Stages { get; }
 
-    public StepTables Tables { get; }
+    /// <summary>What a step needs on the host, if it computes the routed experts.</summary>
+    public HostExperts? HostExperts { get; }
 
     public LatentCache Cache { get; }
-
-    /// <summary>The table of angles <see cref="RotaryFrequencies.Table"/> fills.</summary>
-    public DeviceArray<float> Rope { get; }
 }

@@ -15,6 +15,13 @@ internal abstract class WeightLoader(IDeviceMemory memory, IWeightSource source,
     /// <summary>Where the model allocates what it needs besides its weights.</summary>
     public IDeviceMemory Memory => memory;
 
+    /// <summary>What loads the routed experts of the layers this loads: itself, unless they stay elsewhere.</summary>
+    public WeightLoader Experts
+    {
+        get => field ?? this;
+        set;
+    }
+
     /// <summary>Bytes of matrices that are used where they lie in their files, with their scales.</summary>
     public long MappedBytes { get; private set; }
 
@@ -43,7 +50,7 @@ internal abstract class WeightLoader(IDeviceMemory memory, IWeightSource source,
 
     /// <summary>The same projection of every expert: <c>{prefix}{e}.{projection}.weight</c>.</summary>
     /// <exception cref="ModelFormatException">One is missing, of another shape or type, or encoded unlike the first.</exception>
-    public ExpertMatrices Experts(string prefix, string projection, int experts, int rows, int columns)
+    public ExpertMatrices Projections(string prefix, string projection, int experts, int rows, int columns)
     {
         var names = new string[experts];
         var encoding = default(WeightEncoding);

@@ -14,7 +14,7 @@ internal sealed class Workspace : IDisposable
     private readonly List<IDisposable> _arrays = [];
     private readonly IDeviceMemory _memory;
 
-    public Workspace(IDeviceMemory memory, ModelConfig config, int maxTokens, int maxOutputs)
+    public Workspace(IDeviceMemory memory, ModelConfig config, int maxTokens, int maxOutputs, bool expertsOnHost)
     {
         _memory = memory;
         var attention = config.Attention;
@@ -41,7 +41,8 @@ internal sealed class Workspace : IDisposable
             RouterLogits = Rows(maxTokens, router?.Experts ?? 0);
             ExpertWeights = Rows(maxTokens, router?.ExpertsPerToken ?? 0);
             ExpertIds = Own(memory.Allocate<int>((long)maxTokens * (router?.ExpertsPerToken ?? 0)));
-            ExpertHidden = Rows(maxTokens * (router?.ExpertsPerToken ?? 0), config.MoeIntermediateSize);
+            ExpertHidden = Rows(expertsOnHost ? 0 : maxTokens * (router?.ExpertsPerToken ?? 0), config.MoeIntermediateSize);
+            Routed = Rows(expertsOnHost ? maxTokens : 0, config.HiddenSize);
             MtpInput = Rows(config.MtpLayers > 0 ? maxTokens : 0, 2 * config.HiddenSize);
         }
         catch
@@ -92,6 +93,9 @@ internal sealed class Workspace : IDisposable
     public Activations ExpertWeights { get; }
 
     public Activations ExpertHidden { get; }
+
+    /// <summary>What the routed experts add to the residual stream, where the host computes them, [tokens, hidden].</summary>
+    public Activations Routed { get; }
 
     /// <summary>[tokens, 2 * hidden]: normalised embedding, then normalised hidden state.</summary>
     public Activations MtpInput { get; }

@@ -46,26 +46,30 @@ internal sealed class LoadedModel : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
 
             Report(LoadStage.Preparing, 0, checkpoint.TotalBytes);
-            var packed = checkpoint.FormatFor(options.Weights) is not WeightFormat.AsStored;
-            var policy = QuantizationPolicy.For(options.Weights);
-            var backend = Own(BackendFactory.Create(options, packed));
-            if (packed && backend is not SimdBackend)
+            _ = checkpoint.FormatFor(options.Weights);
+            var kind = BackendFactory.KindOf(options);
+            var devices = new IBackend[BackendFactory.CountOf(options, kind)];
+            for (var i = 0; i < devices.Length; i++)
             {
-                throw new UnsupportedModelException(
-                    directory, $"{backend.DeviceName} does not compute Int8 and Int4 weights; use {nameof(Device)}.{nameof(Device.Cpu)}, "
-                    + $"or a checkpoint that is not packed with {nameof(WeightFormat)}.{nameof(WeightFormat.AsStored)}.");
+                devices[i] = Own(BackendFactory.Create(options, kind, i));
             }
 
-            var threads = options.Threads ?? Environment.ProcessorCount;
-            CheckMemory(backend, MemoryMeter.Measure(checkpoint, policy, _config, limits, threads));
-            var weights = new CheckpointLoader(
-                backend, checkpoint, policy, threads,
+            string[] names = [.. devices.Select(device => device.DeviceName)];
+            var plan = new PlacementPlan(
+                checkpoint, _config, limits, options, [.. devices.Select(device => device.AvailableBytes)], kind is Device.Cpu);
+            plan.Check(names);
+            var host = plan.Placement.ExpertsOnHost ? Own(new SimdBackend(options.Threads ?? 0)) : null;
+            var weights = PlacedWeights.Load(
+                plan.Placement, devices, host, checkpoint, QuantizationPolicy.For(options.Weights),
+                options.Threads ?? Environment.ProcessorCount,
                 done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
-            Transformer = Own(new Transformer(backend, weights, _config, limits));
+            Transformer = Own(new Transformer(devices, host, weights, _config, limits));
+            Transformer.Prepare((done, total) => progress?.Report(
+                new LoadProgress(LoadStage.Preparing, checkpoint.TotalBytes, checkpoint.TotalBytes) { KernelsDone = done, KernelsTotal = total }));
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
             Info = new ModelInfo(
                 directory, $"{_config.Architecture switch { Architecture.DeepSeekV2 => "DeepseekV2", _ => "DeepseekV3" }}ForCausalLM",
-                backend.DeviceName, _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes);
+                string.Join(" + ", host is null ? names : [.. names, host.DeviceName]), _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes);
             Engine = new Engine(
                 Info.Name, Transformer, options, Math.Min(options.PrefillChunk, limits.ContextLength), _tokenizer.VocabSize, logger);
             logger.LogInformation(
@@ -175,24 +179,6 @@ internal sealed class LoadedModel : IAsyncDisposable
         {
             await Engine.DisposeAsync().ConfigureAwait(false);
             Free();
-        }
-    }
-
-    /// <summary>What is not in files must fit; what is mapped may be larger than memory.</summary>
-    private static void CheckMemory(IBackend backend, MemoryEstimate estimate)
-    {
-        var required = estimate.Total - estimate.MappedWeights;
-        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (backend is SimdBackend && required > available)
-        {
-            var quantized = estimate.Weights - estimate.MappedWeights;
-            throw new InsufficientMemoryException(
-                required, available,
-                $"Of that, quantised weights are {quantized:N0}, the cache {estimate.Cache:N0}, workspaces {estimate.Workspaces:N0}. "
-                + (quantized > estimate.Cache + estimate.Workspaces
-                    ? "Pack the checkpoint with 'deepseek pack' and load that: its weights stay in their files."
-                    : $"Lower {nameof(EngineOptions.ContextLength)}, {nameof(EngineOptions.MaxConcurrentRequests)} "
-                      + $"or {nameof(EngineOptions.PrefillChunk)}."));
         }
     }
 

@@ -17,6 +17,14 @@ public abstract partial class BackendOperationTests
         new[] { 6, 16, 8, 24, 40 },
     ];
 
+    // More heads and wider rows than a group of a kernel takes at once, or fewer and narrower than it holds.
+    private static readonly object[] LargeMlaShapes =
+    [
+        new[] { 21, 12, 8, 16, 20 },
+        new[] { 2, 8, 4, 140, 524 },
+        new[] { 1, 3, 2, 5, 2301 },
+    ];
+
     // The last sequence is longer than a kernel's block of positions; tokens are in no particular order.
     private static readonly int[] SequenceLengths = [1, 9, 6, Positions];
 
@@ -118,6 +126,32 @@ public abstract partial class BackendOperationTests
         }
 
         AssertClose(Read(context), [.. expected], ExponentialTolerance);
+    }
+
+    [Test]
+    public void LatentAttention_of_neighbouring_rows_is_that_of_rows_apart([ValueSource(nameof(LargeMlaShapes))] int[] sizes)
+    {
+        MlaShape shape = Shape(sizes);
+        (int Sequence, int Position)[] tokens = IsSlow ? [(3, 66), (1, 2)] : [(3, Positions - 1), (1, 2), (3, 63), (3, 64)];
+        TestStep step = NewStep(tokens);
+        float[] latents = FilledCache(step, shape);
+        float[] absorbed = Values(tokens.Length * shape.Heads * shape.CacheRow);
+        Activations context = Activations.Dense(Upload(new float[tokens.Length * shape.Heads * shape.Latent]), shape.Heads * shape.Latent);
+        Backend.LatentAttention(
+            Activations.Dense(Upload(absorbed), shape.Heads * shape.CacheRow), Activations.Dense(Upload(latents), shape.CacheRow),
+            step.View, shape, context, tokens.Length);
+        List<double> expected = [];
+        for (int t = 0; t < tokens.Length; t++)
+        {
+            double[] seen = Seen(step, t, latents, shape.CacheRow);
+            for (int h = 0; h < shape.Heads; h++)
+            {
+                expected.AddRange(ScalarAttention.Context(
+                    Wide(absorbed).AsSpan((t * shape.Heads + h) * shape.CacheRow, shape.CacheRow), seen, shape));
+            }
+        }
+
+        AssertClose(Download(context.Array), [.. expected], ExponentialTolerance);
     }
 
     [Test]
@@ -224,6 +258,43 @@ public abstract partial class BackendOperationTests
             AssertClose(Read(state), [.. expectedState], ExponentialTolerance);
             AssertClose(Read(heads), [.. expectedHeads], ExponentialTolerance);
         }
+    }
+
+    [Test]
+    public void ExpandedAttention_of_neighbouring_rows_is_that_of_rows_apart([ValueSource(nameof(LargeMlaShapes))] int[] sizes)
+    {
+        MlaShape shape = Shape(sizes);
+        int count = IsSlow ? 5 : 70;
+        TestStep step = NewStep([.. Enumerable.Range(Positions - count, count).Select(p => (3, p))]);
+        int keyValueWidth = shape.Heads * shape.KeyValueHead;
+        float[] keyValues = Values(Positions * keyValueWidth);
+        float[] latents = Values(Positions * shape.CacheRow);
+        float[] q = Values(count * shape.Heads * shape.QueryHead);
+        Activations state = Activations.Dense(Upload(new float[count * shape.Heads * 2]), shape.Heads * 2);
+        Activations heads = Activations.Dense(Upload(new float[count * shape.Heads * shape.Value]), shape.Heads * shape.Value);
+        foreach ((int start, int length) in (ReadOnlySpan<(int, int)>)[(0, 67), (67, Positions - 67)])
+        {
+            Backend.ExpandedAttention(
+                Activations.Dense(Upload(q), shape.Heads * shape.QueryHead),
+                Activations.Dense(Upload(keyValues), keyValueWidth).From(start),
+                Activations.Dense(Upload(latents), shape.CacheRow).From(start),
+                step.View, shape, start, length, start == 0, start == 67, state, heads, count);
+        }
+
+        List<double> expected = [];
+        for (int t = 0; t < count; t++)
+        {
+            int seen = step.Tokens[t].Position + 1;
+            for (int h = 0; h < shape.Heads; h++)
+            {
+                (_, double sum, double[] values) = ScalarAttention.Expanded(
+                    Wide(q).AsSpan((t * shape.Heads + h) * shape.QueryHead, shape.QueryHead),
+                    Wide(keyValues).AsSpan(0, seen * keyValueWidth), Wide(latents).AsSpan(0, seen * shape.CacheRow), h, shape);
+                expected.AddRange(values.Select(v => v / sum));
+            }
+        }
+
+        AssertClose(Download(heads.Array), [.. expected], ExponentialTolerance);
     }
 
     [Test]

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 using System.Text.Json;
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Kernels;
@@ -154,6 +156,25 @@ public abstract partial class BackendOperationTests
         AssertClose(Read(inPlace), expected, Tolerance);
     }
 
+    /// <summary>On values whose sum of squares is exact: what a norm's scale loses is the same for a whole row, and routers tell it.</summary>
+    [Test]
+    public void RmsNorm_rounds_once()
+    {
+        const int width = 64;
+        float[] x = [.. Values(5 * width).Select(v => MathF.Round(v * 9))];
+        float[] weight = Values(width);
+        Activations y = Output(5, width);
+        Backend.RmsNorm(Input(x, width), Upload(weight), 0.5f, y, 5);
+        float[] result = Read(y);
+        double[] expected = ScalarDense.RmsNorm(Wide(x), weight, 0.5);
+        double units = Fma.IsSupported || AdvSimd.IsSupported ? 0.51 : 1.6;
+        for (int i = 0; i < result.Length; i++)
+        {
+            double unit = MathF.BitIncrement(MathF.Abs((float)expected[i])) - MathF.Abs((float)expected[i]);
+            Assert.That(result[i], Is.EqualTo(expected[i]).Within(units * unit), $"value {i}");
+        }
+    }
+
     [Test]
     public void RmsNorm_is_the_same_in_any_batch()
     {
@@ -191,6 +212,16 @@ public abstract partial class BackendOperationTests
         Assert.That(result[1], Is.EqualTo(600));
         Assert.That(result[2], Is.EqualTo(0).Within(1e-30));
         Assert.That(result[3], Is.EqualTo(0));
+    }
+
+    [Test]
+    public void Add_adds_to_what_is_there([Values(1, 6, 64, 150, 1500)] int width)
+    {
+        float[] x = Values(3 * width);
+        float[] y = Values(3 * width);
+        Activations sum = Output(3, width, y);
+        Backend.Add(Input(x, width), sum, 3);
+        Assert.That(Read(sum), Is.EqualTo(Array.ConvertAll(ScalarDense.Add(Wide(x), Wide(y)), v => (float)v)));
     }
 
     [Test]

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Kernels.Cpu.Scalar;
 
 namespace DeepSeekEngine.Testing.BackendSuite;
 
@@ -11,6 +12,16 @@ internal sealed unsafe class TestMatrix : IDisposable
 
     public TestMatrix(WeightEncoding encoding, int rows, int columns, Random random, int blockRows = 128, int blockColumns = 128)
     {
+        if (encoding.IsPacked())
+        {
+            using TestMatrix source = new(WeightEncoding.F32, rows, columns, random);
+            byte[] packed = ScalarPacked.Pack(source.View, encoding);
+            data = (byte*)NativeMemory.Alloc((nuint)packed.Length);
+            packed.CopyTo(new Span<byte>(data, packed.Length));
+            View = new WeightMatrix { Encoding = encoding, Rows = rows, Columns = columns, Data = data };
+            return;
+        }
+
         bool scaled = encoding == WeightEncoding.F8E4M3;
         data = (byte*)NativeMemory.Alloc((nuint)rows * (nuint)columns * (nuint)encoding.BytesPerElement());
         View = new WeightMatrix

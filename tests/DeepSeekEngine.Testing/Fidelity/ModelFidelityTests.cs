@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using DeepSeekEngine.Backends;
+using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Weights;
 using NUnit.Framework;
@@ -15,11 +16,14 @@ public abstract class ModelFidelityTests(string directory)
 {
     private const int ContextLength = 160;
     private OracleFixture _fixture = null!;
-    private IBackend _backend = null!;
+    private readonly List<IBackend> _backends = [];
     private Checkpoint _checkpoint = null!;
     private Transformer _transformer = null!;
 
     internal abstract IBackend CreateBackend();
+
+    /// <summary>Where the model's parts are: on so many backends, with routed experts on the processor or not.</summary>
+    internal virtual Placement Placement => Placement.OneDevice;
 
     /// <summary>Prompts longer than this are left to faster backends.</summary>
     protected virtual int LongestPrompt => int.MaxValue;
@@ -31,11 +35,22 @@ public abstract class ModelFidelityTests(string directory)
     public void Load()
     {
         _fixture = new OracleFixture(directory);
-        _backend = CreateBackend();
         var config = ModelConfigReader.Read(directory);
         _checkpoint = Checkpoint.Open(directory, config.Fp8);
+        for (var i = 0; i < Placement.Devices; i++)
+        {
+            _backends.Add(CreateBackend());
+        }
+
+        IBackend[] devices = [.. _backends];
+        SimdBackend? host = null;
+        if (Placement.ExpertsOnHost)
+        {
+            _backends.Add(host = new SimdBackend());
+        }
+
         _transformer = new Transformer(
-            _backend, new CheckpointLoader(_backend, _checkpoint, QuantizationPolicy.For(WeightFormat.AsStored)), config,
+            devices, host, PlacedWeights.Load(Placement, devices, host, _checkpoint, QuantizationPolicy.For(WeightFormat.AsStored)), config,
             new StepLimits(Tokens: 256, Sequences: 8, Outputs: 256, ContextLength, CacheTokens: 8 * ContextLength));
     }
 
@@ -43,7 +58,7 @@ public abstract class ModelFidelityTests(string directory)
     public void Unload()
     {
         _transformer?.Dispose();
-        _backend?.Dispose();
+        _backends.ForEach(backend => backend.Dispose());
         _checkpoint?.Dispose();
     }
 

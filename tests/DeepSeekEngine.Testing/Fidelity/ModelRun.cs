@@ -83,7 +83,7 @@ internal sealed class ModelRun(Transformer transformer) : IDisposable
 
     private static void Observe(Transformer transformer, int layer, ModelRun[] rows)
     {
-        var (config, w) = (transformer.Config, transformer.Workspace);
+        var (config, w) = (transformer.Config, transformer.WorkspaceOf(layer));
         var hidden = Floats(w.X.Array, rows.Length, config.HiddenSize);
         for (var row = 0; row < rows.Length; row++)
         {

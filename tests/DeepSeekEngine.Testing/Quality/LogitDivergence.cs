@@ -31,8 +31,7 @@ internal sealed class LogitDivergence
         using var backend = new SimdBackend();
         using var checkpoint = Checkpoint.Open(directory, config.Fp8);
         using var transformer = new Transformer(
-            backend, new CheckpointLoader(backend, checkpoint, policy, Environment.ProcessorCount), config,
-            new StepLimits(longest, 1, longest, longest, longest));
+            backend, checkpoint, policy, config, new StepLimits(longest, 1, longest, longest, longest), Environment.ProcessorCount);
         var batch = new Batch(longest, 1, longest);
         var all = new List<float[]>();
         foreach (var text in texts)

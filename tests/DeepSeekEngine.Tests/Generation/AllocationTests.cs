@@ -19,7 +19,7 @@ public sealed class AllocationTests
         using var backend = new SimdBackend();
         using var checkpoint = Checkpoint.Open(TestPaths.TinyR1, config.Fp8);
         using var transformer = new Transformer(
-            backend, new CheckpointLoader(backend, checkpoint, QuantizationPolicy.For(WeightFormat.AsStored)), config,
+            backend, checkpoint, QuantizationPolicy.For(WeightFormat.AsStored), config,
             new StepLimits(Tokens: 16, Sequences: sequences, Outputs: sequences, ContextLength: 256, CacheTokens: sequences * 256));
         var batch = new Batch(16, sequences, sequences);
         var tables = Enumerable.Range(0, sequences).Select(_ => new BlockTable(transformer.Cache.Pool, 256)).ToArray();

@@ -23,6 +23,9 @@ public class OptionsTests
         yield return Case("PresencePenalty", () => new GenerationOptions { PresencePenalty = -2.5f });
         yield return Case("Device", () => new EngineOptions { Device = (Device)99 });
         yield return Case("DeviceIndex", () => new EngineOptions { DeviceIndex = -1 });
+        yield return Case("DeviceCount", () => new EngineOptions { DeviceCount = 0 });
+        yield return Case("DeviceMemoryLimit", () => new EngineOptions { DeviceMemoryLimit = 0 });
+        yield return Case("Experts", () => new EngineOptions { Experts = (ExpertPlacement)9 });
         yield return Case("ContextLength", () => new EngineOptions { ContextLength = 1 });
         yield return Case("Threads", () => new EngineOptions { Threads = 0 });
         yield return Case("MaxConcurrentRequests", () => new EngineOptions { MaxConcurrentRequests = 0 });

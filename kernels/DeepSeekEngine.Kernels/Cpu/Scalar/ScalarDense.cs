@@ -56,6 +56,18 @@ internal static class ScalarDense
         return y;
     }
 
+    /// <summary>x + y of each element.</summary>
+    public static double[] Add(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
+    {
+        var sum = new double[x.Length];
+        for (int i = 0; i < sum.Length; i++)
+        {
+            sum[i] = x[i] + y[i];
+        }
+
+        return sum;
+    }
+
     /// <summary>silu(gate) * up of each element.</summary>
     public static double[] SwiGlu(ReadOnlySpan<double> gate, ReadOnlySpan<double> up)
     {

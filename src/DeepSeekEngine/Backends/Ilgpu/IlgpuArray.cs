@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using DeepSeekEngine.Backends.Simd;
 using ILGPU;
 using ILGPU.Runtime;
 
@@ -17,10 +19,14 @@ internal sealed class IlgpuArray<T>(IlgpuBackend owner, MemoryBuffer1D<T, Stride
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         CheckRange(offset, source.Length);
-        fixed (T* data = source)
+        const int Piece = 1 << 20;
+        ArrayView<byte> bytes = View.Cast<byte>();
+        while (!source.IsEmpty)
         {
-            long bytes = (long)source.Length * sizeof(T);
-            owner.Staging.Upload((byte*)data, 1, bytes, View.Cast<byte>(), offset * sizeof(T), bytes);
+            ReadOnlySpan<T> piece = source[..Math.Min(source.Length, Piece)];
+            owner.Staging.Upload(MemoryMarshal.AsBytes(piece), bytes, offset * sizeof(T));
+            source = source[piece.Length..];
+            offset += piece.Length;
         }
     }
 
@@ -32,6 +38,19 @@ internal sealed class IlgpuArray<T>(IlgpuBackend owner, MemoryBuffer1D<T, Stride
         {
             View.SubView(offset, destination.Length).CopyToCPU(owner.Stream, destination);
             owner.Staging.Drained();
+        }
+    }
+
+    public override void CopyTo(DeviceArray<T> destination, int count)
+    {
+        CheckRange(0, count);
+        if (destination is SimdArray<T> host)
+        {
+            Download(host.Span(count));
+        }
+        else
+        {
+            destination.Upload(owner.Landing.Receive(this, count));
         }
     }
 

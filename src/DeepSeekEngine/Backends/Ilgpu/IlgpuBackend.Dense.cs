@@ -1,3 +1,4 @@
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Gpu;
 
 namespace DeepSeekEngine.Backends.Ilgpu;
@@ -86,7 +87,7 @@ internal sealed partial class IlgpuBackend
             return;
         }
 
-        linear[(int)weight.Encoding].Launch(weight.Rows, TokenTiles(count), 1, new()
+        linear[(int)weight.Encoding].Launch(PackedLayout.Panels(weight.Rows), TokenTiles(count), 1, new()
         {
             Weight = View(weight, weight.Rows, weight.Columns),
             X = Rows(x, count, weight.Columns),

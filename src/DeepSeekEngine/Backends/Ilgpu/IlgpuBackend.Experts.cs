@@ -1,5 +1,8 @@
+using System.Numerics;
 using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Gpu;
+using ILGPU;
+using ILGPU.Runtime;
 
 namespace DeepSeekEngine.Backends.Ilgpu;
 
@@ -7,6 +10,13 @@ namespace DeepSeekEngine.Backends.Ilgpu;
 internal sealed partial class IlgpuBackend
 {
     private readonly LoadedKernel<SelectExperts.Parameters> selectExperts;
+    /// <summary>Tokens up to which blocks are small, so that there are enough groups when each expert has few tokens anyway.</summary>
+    private const int FewTokens = 16;
+
+    private const int FewBlockTokens = 4;
+
+    private readonly List<MemoryBuffer1D<int, Stride1D.Dense>> orders = [];
+    private readonly LoadedKernel<ExpertOrder.Parameters> expertOrder;
     private readonly LoadedKernel<RoutedExperts.HiddenParameters>[] expertsHidden;
     private readonly LoadedKernel<RoutedExperts.DownParameters>[] expertsDown;
 
@@ -56,25 +66,50 @@ internal sealed partial class IlgpuBackend
         }
 
         int chosen = expertWeights.Width;
-        var ids = View(expertIds, (long)count * chosen);
-        var hiddenRows = Rows(hidden, checked(count * chosen), gate.Rows);
-        expertsHidden[(int)gate.Encoding].Launch(gate.Rows, count, chosen, new()
+        int slots = checked(count * chosen);
+        int blockTokens = count <= FewTokens ? FewBlockTokens : Kernels.Gpu.RoutedExperts.MaxBlockTokens;
+        int blockSlots = blockTokens * chosen;
+        var ids = View(expertIds, slots);
+        var order = OrderOf(slots);
+        var hiddenRows = Rows(hidden, slots, gate.Rows);
+        expertOrder.LaunchElements(slots, 1, 1, new() { Ids = ids, Order = order, Slots = slots, BlockSlots = blockSlots });
+        expertsHidden[(int)gate.Encoding].Launch(slots, PackedLayout.Panels(gate.Rows), 1, new()
         {
             X = Rows(x, count, gate.Columns),
             Ids = ids,
+            Order = order,
             Gate = View(gate, gate.Rows, gate.Columns),
             Up = View(up, gate.Rows, gate.Columns),
             Hidden = hiddenRows,
+            Chosen = chosen,
+            Slots = slots,
+            BlockSlots = blockSlots,
         });
-        expertsDown[(int)down.Encoding].Launch(down.Rows, count, 1, new()
+        expertsDown[(int)down.Encoding].Launch(PackedLayout.Panels(down.Rows), (slots + blockSlots - 1) / blockSlots, 1, new()
         {
             Hidden = hiddenRows,
             Ids = ids,
+            Order = order,
             Weights = Rows(expertWeights, count, chosen),
             Down = View(down, down.Rows, gate.Rows),
             Y = Rows(y, count, down.Rows),
             Chosen = chosen,
+            Slots = slots,
+            BlockSlots = blockSlots,
         });
+    }
+
+    /// <summary>
+    /// Room for the order of a step's slots. Where it has to grow, what it was before stays allocated: a recorded step may refer to it.
+    /// </summary>
+    private ArrayView<int> OrderOf(int slots)
+    {
+        if (orders.Count == 0 || orders[^1].Length < 2L * slots)
+        {
+            orders.Add(AllocateBuffer<int>(2 * (long)BitOperations.RoundUpToPowerOf2((uint)slots)));
+        }
+
+        return orders[^1].View.BaseView;
     }
 
     private static void Check(in RouterShape shape)

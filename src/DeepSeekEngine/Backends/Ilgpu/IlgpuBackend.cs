@@ -19,11 +19,13 @@ internal sealed partial class IlgpuBackend : IBackend
     private readonly Accelerator accelerator;
     private readonly KernelLoader loader;
     private readonly KernelCatalog catalog;
+    private readonly long memoryLimit;
     private long allocatedBytes;
 
-    private IlgpuBackend(Func<Context, Accelerator> createAccelerator, KernelCatalog catalog)
+    private IlgpuBackend(Func<Context, Accelerator> createAccelerator, KernelCatalog catalog, long? memoryLimit)
     {
         this.catalog = catalog;
+        this.memoryLimit = memoryLimit ?? long.MaxValue;
         context = Context.Create(static builder => builder.ForKernels());
         try
         {
@@ -37,44 +39,67 @@ internal sealed partial class IlgpuBackend : IBackend
 
         Stream = accelerator.CreateStream();
         Staging = new UploadStaging(accelerator, Stream);
+        Landing = new DownloadLanding(accelerator);
+        Uploads = new WeightUpload(accelerator);
         loader = new KernelLoader(accelerator);
+        records = new StepRecords(accelerator is CudaAccelerator ? CudaGraphs.Open(Stream) : null, loader);
 
         embed = LoadPerEncoding<Embed.Parameters>();
         gatherRows = Load<GatherRows.Parameters>();
         rmsNorm = Load<RmsNorm.Parameters>();
         linear = LoadPerEncoding<Linear.Parameters>();
         swiGlu = Load<SwiGlu.Parameters>();
+        add = Load<Add.Parameters>();
         rotateQueries = Load<RotateQueries.Parameters>();
         appendLatents = Load<AppendLatents.Parameters>();
         absorbQueries = LoadPerEncoding<AbsorbQueries.Parameters>();
-        latentAttention = Load<LatentAttention.Parameters>();
+        latentAttention = LoadAttention<LatentAttention.Parameters>();
+        joinLatents = LoadAttention<LatentAttention.JoinParameters>();
         projectLatents = LoadPerEncoding<ProjectLatents.Parameters>();
         gatherLatents = Load<GatherLatents.Parameters>();
-        expandedAttention = Load<ExpandedAttention.Parameters>();
+        expandedAttention = LoadAttention<ExpandedAttention.Parameters>();
         selectExperts = Load<SelectExperts.Parameters>();
+        expertOrder = Load<ExpertOrder.Parameters>();
         expertsHidden = LoadPerEncoding<RoutedExperts.HiddenParameters>();
         expertsDown = LoadPerEncoding<RoutedExperts.DownParameters>();
     }
 
     public string DeviceName => accelerator.Name;
 
+    /// <summary>Records of the steps <see cref="Repeat"/> was asked for.</summary>
+    internal StepRecords Records => records;
+
+    public long AvailableBytes => Math.Min(memoryLimit - allocatedBytes, accelerator switch
+    {
+        CudaAccelerator cuda => cuda.GetFreeMemory(),
+        CLAccelerator openCl => openCl.MemorySize - allocatedBytes,
+        _ => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - allocatedBytes,
+    });
+
     internal AcceleratorStream Stream { get; }
 
     internal UploadStaging Staging { get; }
 
+    internal DownloadLanding Landing { get; }
+
+    internal WeightUpload Uploads { get; }
+
+    /// <param name="memoryLimit">Bytes that may be allocated at most.</param>
     /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
-    public static IlgpuBackend CreateCuda(int index)
-        => CreateOn(index >= 0 && index < IlgpuDevices.Cuda.Count ? IlgpuDevices.Cuda[index] : null, $"CUDA device {index}");
+    public static IlgpuBackend CreateCuda(int index, long? memoryLimit = null)
+        => CreateOn(
+            index >= 0 && index < IlgpuDevices.Cuda.Count ? IlgpuDevices.Cuda[index] : null, $"CUDA device {index}", memoryLimit);
 
     /// <summary>Any OpenCL device, CPU drivers included.</summary>
     /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
-    public static IlgpuBackend CreateOpenCl(int index)
-        => CreateOn(index >= 0 && index < IlgpuDevices.OpenCl.Count ? IlgpuDevices.OpenCl[index] : null, $"OpenCL device {index}");
+    public static IlgpuBackend CreateOpenCl(int index, long? memoryLimit = null)
+        => CreateOn(
+            index >= 0 && index < IlgpuDevices.OpenCl.Count ? IlgpuDevices.OpenCl[index] : null, $"OpenCL device {index}", memoryLimit);
 
-    public static IlgpuBackend CreateOnCpuAccelerator()
+    public static IlgpuBackend CreateOnCpuAccelerator(long? memoryLimit = null)
         => new(
             static context => new CPUDevice(CpuAcceleratorPlatform.GroupSize, 1, 1).CreateCPUAccelerator(context),
-            KernelCatalog.CpuAccelerator);
+            KernelCatalog.CpuAccelerator, memoryLimit);
 
     public DeviceArray<T> Allocate<T>(long length)
         where T : unmanaged
@@ -86,24 +111,32 @@ internal sealed partial class IlgpuBackend : IBackend
     }
 
     public Matrix LoadMatrix(in WeightMatrix matrix)
-        => new IlgpuMatrix(matrix.Encoding, matrix.Rows, matrix.Columns, new DeviceWeights(this, [matrix]));
+    {
+        DeviceWeights weights = new(this, [matrix]);
+        encodingsInUse.Add(weights.Encoding);
+        return new IlgpuMatrix(weights.Encoding, matrix.Rows, matrix.Columns, weights);
+    }
 
-    public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts)
+    public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts, Action<int>? loaded = null)
     {
         if (experts.IsEmpty)
         {
             throw new ArgumentException("There are no experts.", nameof(experts));
         }
 
-        DeviceWeights weights = new(this, experts);
-        return new IlgpuExpertMatrices(experts[0].Encoding, experts.Length, experts[0].Rows, experts[0].Columns, weights);
+        DeviceWeights weights = new(this, experts, loaded);
+        encodingsInUse.Add(weights.Encoding);
+        return new IlgpuExpertMatrices(weights.Encoding, experts.Length, experts[0].Rows, experts[0].Columns, weights);
     }
 
     public void Dispose()
     {
         Stream.Synchronize();
+        records.Dispose();
         loader.Dispose();
         Staging.Dispose();
+        Landing.Dispose();
+        Uploads.Dispose();
         Stream.Dispose();
         accelerator.Dispose();
         context.Dispose();
@@ -140,7 +173,7 @@ internal sealed partial class IlgpuBackend : IBackend
         }
     }
 
-    private static IlgpuBackend CreateOn(IlgpuDevice? device, string name)
+    private static IlgpuBackend CreateOn(IlgpuDevice? device, string name, long? memoryLimit)
     {
         if (device is null)
         {
@@ -149,20 +182,13 @@ internal sealed partial class IlgpuBackend : IBackend
 
         try
         {
-            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu);
+            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu, memoryLimit);
         }
         catch (Exception e) when (e is AcceleratorException or CapabilityNotSupportedException or NotSupportedException)
         {
             throw new DeviceUnavailableException($"{name} ({device.Name}) cannot be used: {e.Message}", IlgpuDevices.Names, e);
         }
     }
-
-    private long AvailableBytes => accelerator switch
-    {
-        CudaAccelerator cuda => cuda.GetFreeMemory(),
-        CLAccelerator openCl => openCl.MemorySize - allocatedBytes,
-        _ => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - allocatedBytes,
-    };
 
     private InsufficientMemoryException OutOfMemory(long bytes)
         => new(bytes, AvailableBytes, $"Free memory on {DeviceName}, shorten the context or use a device with more memory.");
@@ -171,7 +197,11 @@ internal sealed partial class IlgpuBackend : IBackend
         where TParameters : struct
         => new(loader, catalog.Get<TParameters>(), Stream, catalog.GroupSize);
 
-    /// <summary>Indexed by <see cref="WeightEncoding"/>, of which the first have kernels.</summary>
+    private LoadedKernel<TParameters> LoadAttention<TParameters>()
+        where TParameters : struct
+        => new(loader, catalog.Get<TParameters>(), Stream, 1 << catalog.AttentionShift);
+
+    /// <summary>Indexed by <see cref="WeightEncoding"/>.</summary>
     private LoadedKernel<TParameters>[] LoadPerEncoding<TParameters>()
         where TParameters : struct
         => [.. KernelCatalog.Encodings.Select(

@@ -1,4 +1,6 @@
+using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Kernels.Cpu;
 using DeepSeekEngine.Kernels.Gpu;
 using ILGPU;
 using ILGPU.Runtime;
@@ -30,9 +32,9 @@ internal sealed class DeviceWeights : IDisposable
     private readonly MemoryBuffer1D<Quad, Stride1D.Dense> data;
     private readonly MemoryBuffer1D<float, Stride1D.Dense> scales;
 
+    /// <param name="loaded">Told the index of each matrix once its host memory has been read. May throw, to stop.</param>
     /// <exception cref="ArgumentException">The matrices differ in shape or encoding, or the description of one makes no sense.</exception>
-    /// <exception cref="NotSupportedException">The matrices are packed.</exception>
-    public unsafe DeviceWeights(IlgpuBackend owner, ReadOnlySpan<WeightMatrix> matrices)
+    public unsafe DeviceWeights(IlgpuBackend owner, ReadOnlySpan<WeightMatrix> matrices, Action<int>? loaded = null)
     {
         Owner = owner;
         WeightMatrix first = matrices[0];
@@ -41,11 +43,17 @@ internal sealed class DeviceWeights : IDisposable
             Check(matrix, first);
         }
 
-        long rowBytes = (long)first.Columns * first.Encoding.BytesPerElement();
+        // Kernels look a scale up once for the columns of one load. No checkpoint known has blocks so narrow.
+        bool widened = first.Encoding == WeightEncoding.F8E4M3 && first.BlockColumns % QuadBytes != 0;
+        Encoding = widened ? WeightEncoding.F32 : first.Encoding;
+        long rowBytes = first.IsPacked
+            ? PackedLayout.PanelBytes(Encoding, first.Columns)
+            : (long)first.Columns * Encoding.BytesPerElement();
+        int rows = first.IsPacked ? PackedLayout.Panels(first.Rows) : first.Rows;
         int pitch = checked((int)((rowBytes + QuadBytes - 1) / QuadBytes));
-        long matrixBytes = (long)first.Rows * pitch * QuadBytes;
-        long scaleBytes = (long)first.ScaleRows * first.ScaleColumns * sizeof(float);
-        data = owner.AllocateBuffer<Quad>(checked((long)matrices.Length * first.Rows * pitch));
+        long matrixBytes = (long)rows * pitch * QuadBytes;
+        long scaleBytes = widened ? 0 : (long)first.ScaleRows * first.ScaleColumns * sizeof(float);
+        data = owner.AllocateBuffer<Quad>(checked((long)matrices.Length * rows * pitch));
         try
         {
             scales = owner.AllocateBuffer<float>(Math.Max(1, checked(matrices.Length * scaleBytes / sizeof(float))));
@@ -58,10 +66,24 @@ internal sealed class DeviceWeights : IDisposable
 
         ArrayView<byte> dataBytes = data.View.BaseView.Cast<byte>();
         ArrayView<byte> scaleViewBytes = scales.View.BaseView.Cast<byte>();
-        for (int i = 0; i < matrices.Length; i++)
+        try
         {
-            owner.Staging.Upload(matrices[i].Data, first.Rows, rowBytes, dataBytes, i * matrixBytes, (long)pitch * QuadBytes);
-            owner.Staging.Upload((byte*)matrices[i].Scales, 1, scaleBytes, scaleViewBytes, i * scaleBytes, scaleBytes);
+            for (int i = 0; i < matrices.Length; i++)
+            {
+                using NativeBuffer? wide = widened ? Widen(matrices[i]) : null;
+                byte* source = wide is null ? matrices[i].Data : wide.Pointer;
+                owner.Uploads.Upload(source, rows, rowBytes, dataBytes, i * matrixBytes, (long)pitch * QuadBytes);
+                owner.Uploads.Upload((byte*)matrices[i].Scales, 1, scaleBytes, scaleViewBytes, i * scaleBytes, scaleBytes);
+                loaded?.Invoke(i);
+            }
+
+            owner.Uploads.Complete();
+        }
+        catch
+        {
+            owner.Uploads.Complete();
+            Dispose();
+            throw;
         }
 
         View = new WeightView
@@ -77,6 +99,9 @@ internal sealed class DeviceWeights : IDisposable
             ScaleColumns = first.ScaleColumns,
         };
     }
+
+    /// <summary>What the kernels read, which is float32 where scales are for fewer columns than they load at once.</summary>
+    public WeightEncoding Encoding { get; }
 
     public IlgpuBackend Owner { get; }
 
@@ -97,12 +122,6 @@ internal sealed class DeviceWeights : IDisposable
             throw new ArgumentException($"A weight matrix of {matrix.Rows} x {matrix.Columns} has no elements.");
         }
 
-        if (matrix.IsPacked)
-        {
-            throw new NotSupportedException(
-                $"{matrix.Encoding} weights are computed on the CPU only; choose the CPU as the device, or a checkpoint that is not packed.");
-        }
-
         bool scaled = matrix.Encoding == WeightEncoding.F8E4M3;
         if (scaled ? matrix.Scales is null || matrix.BlockRows <= 0 || matrix.BlockColumns <= 0 : matrix.Scales is not null)
         {
@@ -116,5 +135,13 @@ internal sealed class DeviceWeights : IDisposable
                 $"Experts must be of one shape and encoding: {matrix.Encoding} {matrix.Rows} x {matrix.Columns} follows "
                 + $"{first.Encoding} {first.Rows} x {first.Columns}.");
         }
+    }
+
+    /// <summary>The matrix as float32.</summary>
+    private static unsafe NativeBuffer Widen(in WeightMatrix matrix)
+    {
+        NativeBuffer wide = SimdBackend.AllocateBuffer((long)matrix.Rows * matrix.Columns * sizeof(float));
+        MatrixRows.Decode<Lanes128>(matrix, 0, matrix.Rows, 0, matrix.Columns, (float*)wide.Pointer, matrix.Columns);
+        return wide;
     }
 }

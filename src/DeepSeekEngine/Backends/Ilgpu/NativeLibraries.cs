@@ -14,6 +14,12 @@ internal static class NativeLibraries
     /// <summary>Must be called before ILGPU first looks for devices; once is enough.</summary>
     public static void Register() => _ = Registered.Value;
 
+    /// <summary>The CUDA driver that <see cref="Register"/> has ILGPU use.</summary>
+    public static bool TryLoadCuda(out nint library)
+        => (library = OperatingSystem.IsLinux() ? Cuda() : NativeLibrary.TryLoad("nvcuda", out nint windows) ? windows : 0) != 0;
+
+    private static nint Cuda() => FirstOf("libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1");
+
     private static bool SetResolver()
     {
         if (!OperatingSystem.IsLinux())
@@ -26,7 +32,7 @@ internal static class NativeLibraries
             NativeLibrary.SetDllImportResolver(typeof(Context).Assembly, static (name, _, _) => name switch
             {
                 "OpenCL" => FirstOf("libOpenCL.so.1"),
-                "cuda" => FirstOf("libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1"),
+                "cuda" => Cuda(),
                 _ => 0,
             });
             return true;

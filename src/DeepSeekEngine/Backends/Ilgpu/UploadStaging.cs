@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace DeepSeekEngine.Backends.Ilgpu;
 
 /// <summary>
-/// Copies host memory to the device without waiting for the device: through a page-locked buffer that is handed out piece by piece and
+/// Copies what a step begins with to the device without waiting for it: through a page-locked buffer that is handed out piece by piece and
 /// starts over whenever the stream has drained, be it for a download or because the buffer is full.
 /// </summary>
 internal sealed class UploadStaging(Accelerator accelerator, AcceleratorStream stream) : IDisposable
@@ -17,20 +17,11 @@ internal sealed class UploadStaging(Accelerator accelerator, AcceleratorStream s
     /// <summary>To be called when the stream has completed everything issued.</summary>
     public void Drained() => used = 0;
 
-    /// <summary>
-    /// Copies rows of <paramref name="rowBytes"/> to rows of <paramref name="pitch"/> bytes, the rest of each zero. The source may be
-    /// reused on return.
-    /// </summary>
-    public unsafe void Upload(byte* source, long rows, long rowBytes, ArrayView<byte> target, long targetOffset, long pitch)
+    /// <summary>Copies to the target from byte <paramref name="targetOffset"/> on. The source may be reused on return.</summary>
+    public void Upload(ReadOnlySpan<byte> source, ArrayView<byte> target, long targetOffset)
     {
         buffer ??= accelerator.AllocatePageLocked1D<byte>(Capacity);
-        long total = checked(rows * pitch);
-        if (rowBytes == pitch)
-        {
-            rowBytes = pitch = total;
-        }
-
-        for (long done = 0; done < total;)
+        for (int done = 0; done < source.Length;)
         {
             if (used == Capacity)
             {
@@ -38,9 +29,9 @@ internal sealed class UploadStaging(Accelerator accelerator, AcceleratorStream s
                 used = 0;
             }
 
-            int length = (int)Math.Min(total - done, Capacity - used);
+            int length = Math.Min(source.Length - done, Capacity - used);
             Span<byte> piece = buffer.Span.Slice(used, length);
-            CopyPadded(source, rowBytes, pitch, done, piece);
+            source.Slice(done, length).CopyTo(piece);
             target.SubView(targetOffset + done, length).CopyFromCPUUnsafeAsync(stream, ref piece[0], length);
             used += length;
             done += length;
@@ -48,19 +39,4 @@ internal sealed class UploadStaging(Accelerator accelerator, AcceleratorStream s
     }
 
     public void Dispose() => buffer?.Dispose();
-
-    /// <summary>Fills a piece of the padded rows, beginning at byte <paramref name="start"/> of them.</summary>
-    private static unsafe void CopyPadded(byte* source, long rowBytes, long pitch, long start, Span<byte> piece)
-    {
-        while (!piece.IsEmpty)
-        {
-            (long row, long at) = Math.DivRem(start, pitch);
-            int length = (int)Math.Min(pitch - at, piece.Length);
-            int data = (int)Math.Clamp(rowBytes - at, 0, length);
-            new ReadOnlySpan<byte>(source + row * rowBytes + at, data).CopyTo(piece);
-            piece[data..length].Clear();
-            piece = piece[length..];
-            start += length;
-        }
-    }
 }

@@ -28,5 +28,18 @@ internal sealed unsafe class SimdArray<T>(long length, NativeBuffer memory) : De
         new ReadOnlySpan<T>(Pointer + offset, destination.Length).CopyTo(destination);
     }
 
+    public override void CopyTo(DeviceArray<T> destination, int count)
+    {
+        CheckRange(0, count);
+        destination.Upload(new ReadOnlySpan<T>(Pointer, count));
+    }
+
+    /// <summary>The first elements, where they lie.</summary>
+    public Span<T> Span(int count)
+    {
+        CheckRange(0, count);
+        return new Span<T>(Pointer, count);
+    }
+
     public override void Dispose() => memory.Dispose();
 }

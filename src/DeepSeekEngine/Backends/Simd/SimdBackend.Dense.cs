@@ -76,6 +76,17 @@ internal sealed unsafe partial class SimdBackend
         pool.For(ref job, checked(SwiGluJob.TasksPerToken(gate.Width) * count), RowGrain(Math.Min(gate.Width, SwiGluJob.Block)));
     }
 
+    public void Add(Activations x, Activations y, int count)
+    {
+        if (!Any(count))
+        {
+            return;
+        }
+
+        var job = new AddJob { X = SimdArguments.View(x, x.Width, count), Y = SimdArguments.View(y, x.Width, count) };
+        pool.For(ref job, checked(AddJob.TasksPerToken(x.Width) * count), RowGrain(Math.Min(x.Width, AddJob.Block)));
+    }
+
     private void Linear(Activations x, Matrix weight, Activations y, int count, bool accumulate)
     {
         if (!Any(count))

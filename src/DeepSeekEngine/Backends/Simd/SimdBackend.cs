@@ -44,6 +44,8 @@ internal sealed unsafe partial class SimdBackend : IBackend
 
     public string DeviceName { get; }
 
+    public long AvailableBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
     public DeviceArray<T> Allocate<T>(long length)
         where T : unmanaged
     {
@@ -57,7 +59,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
         return new SimdMatrix(View(matrix));
     }
 
-    public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts)
+    public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts, Action<int>? loaded = null)
     {
         if (experts.IsEmpty)
         {
@@ -81,10 +83,17 @@ internal sealed unsafe partial class SimdBackend : IBackend
         for (int i = 0; i < views.Length; i++)
         {
             views[i] = View(experts[i]);
+            loaded?.Invoke(i);
         }
 
         return new SimdExpertMatrices(views);
     }
+
+    public void Prepare(Action<int, int>? progress)
+    {
+    }
+
+    public void Repeat(in StepKey key, Action operations) => operations();
 
     public void Dispose()
     {

@@ -90,6 +90,7 @@ internal sealed class DecoderStep : IDisposable
         (nameof(IBackend.Linear), () => Backend.Linear(x, projection, y, count)),
         (nameof(IBackend.LinearAdd), () => Backend.LinearAdd(x, projection, y, count)),
         (nameof(IBackend.SwiGlu), () => Backend.SwiGlu(x, y, y, count)),
+        (nameof(IBackend.Add), () => Backend.Add(x, y, count)),
         (nameof(IBackend.RotateQueries), Rotate),
         (nameof(IBackend.AppendLatents), Append),
         (nameof(IBackend.AbsorbQueries), () => Backend.AbsorbQueries(q, kvB, Shape, absorbed, count)),

@@ -1,5 +1,4 @@
 using DeepSeekEngine.Backends;
-using DeepSeekEngine.Backends.Ilgpu;
 using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Cpu;
@@ -157,15 +156,6 @@ public unsafe class PackedOperationTests(string encoding)
         Assert.That(() => backend.LoadMatrix(matrix with { Rows = 0 }), Throws.ArgumentException);
         WeightMatrix other = matrix with { Encoding = encoding == WeightEncoding.Int8 ? WeightEncoding.Int4 : WeightEncoding.Int8 };
         Assert.That(() => backend.LoadExperts([matrix, other]), Throws.ArgumentException);
-    }
-
-    [Test]
-    public void Gpus_refuse_packed_matrices()
-    {
-        using IlgpuBackend gpu = IlgpuBackend.CreateOnCpuAccelerator();
-        WeightMatrix matrix = NewMatrix(16, 64);
-        Assert.That(() => gpu.LoadMatrix(matrix), Throws.TypeOf<NotSupportedException>().With.Message.Contains("CPU"));
-        Assert.That(() => gpu.LoadExperts([matrix, matrix]), Throws.TypeOf<NotSupportedException>());
     }
 
     private WeightMatrix NewMatrix(int rows, int columns)

@@ -9,7 +9,7 @@ namespace DeepSeekEngine.Tests.Kernels.Gpu;
 /// Every operation by the GPU kernels, run as .NET code on ILGPU's CPU accelerator: what the kernels say, whatever becomes of them.
 /// </summary>
 [TestFixture]
-public class CpuAcceleratorOperationTests : BackendOperationTests
+public class CpuAcceleratorOperationTests : GpuOperationTests
 {
     internal override bool IsSlow => true;
 

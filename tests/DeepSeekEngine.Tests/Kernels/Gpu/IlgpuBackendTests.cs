@@ -25,8 +25,8 @@ public class IlgpuBackendTests
     [Test]
     public void The_automatic_choice_is_cuda_or_else_the_processor()
     {
-        using IBackend chosen = BackendFactory.Create(new EngineOptions(), packed: false);
-        Assert.That(chosen is SimdBackend, Is.EqualTo(IlgpuDevices.Cuda.Count == 0));
+        Device chosen = BackendFactory.KindOf(new EngineOptions());
+        Assert.That(chosen, Is.EqualTo(IlgpuDevices.Cuda.Count == 0 ? Device.Cpu : Device.Cuda));
     }
 
     [Test]
@@ -130,6 +130,26 @@ public class IlgpuBackendTests
         Assert.That(() => backend.LoadMatrix(matrix.View with { Rows = -6 }), Throws.ArgumentException);
         Assert.That(() => backend.LoadExperts([]), Throws.ArgumentException);
         Assert.That(() => backend.LoadExperts([matrix.View, matrix.View with { Rows = 5 }]), Throws.ArgumentException);
+    }
+
+    [Test]
+    public void Attention_wider_than_shared_memory_is_refused()
+    {
+        MlaShape wide = new() { Heads = 1, Nope = 4000, Rope = 2, Value = 2, Latent = 5000, Scale = 1 };
+        using DeviceArray<float> values = backend.Allocate<float>(10_000);
+        using DeviceArray<int> ids = backend.Allocate<int>(1);
+        TokenTables tokens = new()
+        {
+            Positions = ids, Sequences = ids, BlockTables = ids, BlockTableStride = 1, BlockSize = 1, MaxContext = 1,
+        };
+        Activations row = new(values, 0, wide.CacheRow, wide.CacheRow);
+        Activations query = new(values, 0, wide.QueryHead, wide.QueryHead);
+        Assert.That(
+            () => backend.LatentAttention(row, row, tokens, wide, new(values, 0, wide.Latent, wide.Latent), 1), Throws.ArgumentException);
+        Assert.That(
+            () => backend.ExpandedAttention(
+                query, query, row, tokens, wide, 0, 1, true, true, new(values, 0, 2, 2), new(values, 0, 2, 2), 1),
+            Throws.ArgumentException);
     }
 
     [Test]

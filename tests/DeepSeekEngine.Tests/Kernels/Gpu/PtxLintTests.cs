@@ -1,4 +1,5 @@
 using System.Reflection;
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Gpu;
 using ILGPU;
 using ILGPU.Runtime.Cuda;
@@ -10,7 +11,7 @@ namespace DeepSeekEngine.Tests.Kernels.Gpu;
 [TestFixture]
 internal sealed class PtxLintTests
 {
-    private static readonly (int Major, int Minor)[] Architectures = [(8, 0), (9, 0)];
+    private static readonly (int Major, int Minor)[] Architectures = [(8, 0), (8, 9), (9, 0)];
 
     [Test]
     public void Every_kernel_compiles_to_clean_ptx([ValueSource(nameof(Architectures))] (int Major, int Minor) architecture)
@@ -26,12 +27,27 @@ internal sealed class PtxLintTests
     }
 
     [Test]
-    public void Weights_are_loaded_16_bytes_at_a_time()
+    public void Weights_are_loaded_16_bytes_at_a_time(
+        [Values("F32", "F16", "BF16", "F8E4M3", "Int8", "Int4")] string name,
+        [ValueSource(nameof(Architectures))] (int Major, int Minor) architecture)
     {
         using Context context = NewContext(OptimizationLevel.O2);
-        string ptx = PtxLint.Generate(
-            context, KernelCatalog.Gpu.Get<Linear.Parameters>(DeepSeekEngine.Kernels.WeightEncoding.F8E4M3), new CudaArchitecture(8, 0));
-        Assert.That(ptx, Does.Contain("ld.global.v4"));
+        var encoding = Enum.Parse<WeightEncoding>(name);
+        MethodInfo[] kernels =
+        [
+            KernelCatalog.Gpu.Get<Linear.Parameters>(encoding),
+            KernelCatalog.Gpu.Get<RoutedExperts.HiddenParameters>(encoding),
+            KernelCatalog.Gpu.Get<RoutedExperts.DownParameters>(encoding),
+        ];
+        foreach (MethodInfo kernel in kernels)
+        {
+            // Four rows that are apart have a load each, four that are packed one, and at most two more for their scales.
+            string ptx = PtxLint.Generate(context, kernel, new CudaArchitecture(architecture.Major, architecture.Minor));
+            int loads = ptx.Split("ld.global.v4.b32").Length - 1;
+            int products = kernel.Name == nameof(RoutedExperts.Hidden) ? 2 : 1;
+            Assert.That(loads, encoding.IsPacked() ? Is.InRange(2 * products, 3 * products) : Is.EqualTo(4 * products), kernel.ToString());
+            Assert.That(PtxLint.Problems(ptx), Is.Empty, kernel.ToString());
+        }
     }
 
     [TestCase(nameof(WrongKernels.Fma), "undefined function")]
