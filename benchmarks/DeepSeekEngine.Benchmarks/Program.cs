@@ -5,6 +5,7 @@ using DeepSeekEngine.Benchmarks.Limits;
 using DeepSeekEngine.Benchmarks.Models;
 using DeepSeekEngine.Benchmarks.Operations;
 using DeepSeekEngine.Benchmarks.Quality;
+using DeepSeekEngine.Benchmarks.Serving;
 
 // What is measured against the machine's limits or against another engine has commands of its own, which interleave the two: a
 // machine's memory and clock change between one benchmark of BenchmarkDotNet and the next. All else is BenchmarkDotNet's.
@@ -14,6 +15,7 @@ Action<Options>? command = args.FirstOrDefault() switch
     "ops" => OperationsCommand.Run,
     "model" => ModelCommand.Run,
     "compare" => CompareCommand.Run,
+    "serve" => ServeCommand.Run,
     "gguf" => GgufCommand.Run,
     "quality" => QualityCommand.Run,
     WorkerProcess.Command => WorkerProcess.Run,

@@ -1,6 +1,6 @@
 namespace DeepSeekEngine;
 
-/// <summary>Bytes a model takes once it is loaded, as <see cref="DeepSeekModel.EstimateMemory"/> finds them.</summary>
+/// <summary>Bytes a model takes once it is loaded and at work, as <see cref="DeepSeekModel.EstimateMemory"/> finds them.</summary>
 public sealed record MemoryEstimate
 {
     /// <summary>Bytes of the weights, mapped or in memory.</summary>
@@ -15,7 +15,7 @@ public sealed record MemoryEstimate
     /// <summary>Bytes of the key-value cache.</summary>
     public required long Cache { get; init; }
 
-    /// <summary>Bytes of activations and tables.</summary>
+    /// <summary>Bytes of activations, tables and what the threads that compute need each for themselves.</summary>
     public required long Workspaces { get; init; }
 
     /// <summary>The part of <see cref="Total"/> that is in the memory of GPUs; the rest is the host's.</summary>

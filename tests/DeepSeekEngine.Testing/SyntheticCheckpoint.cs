@@ -9,7 +9,11 @@ namespace DeepSeekEngine.Testing;
 /// </summary>
 internal static class SyntheticCheckpoint
 {
-    /// <param name="changes">Fields of the sample model's config.json that are to be different.</param>
+    /// <param name="changes">
+    /// Fields of the sample model's config.json that are to be different. There is no multi-token-prediction module unless
+    /// num_nextn_predict_layers is among them; with one, layers are computed but add nothing, so that the next token depends on the last
+    /// alone, and the module, which is given that, is always right.
+    /// </param>
     public static void Write(string directory, params (string Field, int Value)[] changes)
     {
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(TestPaths.TinyR1, "config.json")))!;
@@ -30,13 +34,29 @@ internal static class SyntheticCheckpoint
         var metadata = new Dictionary<string, string> { ["format"] = "pt" };
         using var writer = new SafetensorsWriter(Path.Combine(directory, "model.safetensors"), plans, metadata);
         var random = new Random(1);
+        var addsNothing = config["num_nextn_predict_layers"]!.GetValue<int>() > 0;
         foreach (var plan in plans)
         {
             var values = new ushort[plan.ByteLength / 2];
             var isNorm = plan.Shape.Length == 1;
             for (var i = 0; i < values.Length; i++)
             {
-                var value = isNorm ? 1 : 0.2f * (random.NextSingle() - 0.5f);
+                var value = 0.2f * (random.NextSingle() - 0.5f);
+                if (isNorm)
+                {
+                    value = 1;
+                }
+                else if (plan.Name.EndsWith("eh_proj.weight", StringComparison.Ordinal))
+                {
+                    // What it is given as the last token's embedding.
+                    value = i % plan.Shape[1] == i / plan.Shape[1] ? 1 : 0;
+                }
+                else if (addsNothing && (plan.Name.EndsWith("o_proj.weight", StringComparison.Ordinal)
+                    || plan.Name.EndsWith("down_proj.weight", StringComparison.Ordinal)))
+                {
+                    value = 0;
+                }
+
                 values[i] = (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16);
             }
 
@@ -54,9 +74,18 @@ internal static class SyntheticCheckpoint
         yield return ("model.embed_tokens.weight", [config("vocab_size"), hidden]);
         yield return ("lm_head.weight", [config("vocab_size"), hidden]);
         yield return ("model.norm.weight", [hidden]);
-        for (var layer = 0; layer < config("num_hidden_layers"); layer++)
+        var layers = config("num_hidden_layers");
+        for (var layer = 0; layer < layers + config("num_nextn_predict_layers"); layer++)
         {
             var prefix = $"model.layers.{layer}.";
+            if (layer >= layers)
+            {
+                yield return ($"{prefix}enorm.weight", [hidden]);
+                yield return ($"{prefix}hnorm.weight", [hidden]);
+                yield return ($"{prefix}eh_proj.weight", [hidden, 2 * hidden]);
+                yield return ($"{prefix}shared_head.norm.weight", [hidden]);
+            }
+
             yield return ($"{prefix}input_layernorm.weight", [hidden]);
             yield return ($"{prefix}post_attention_layernorm.weight", [hidden]);
             yield return ($"{prefix}self_attn.q_a_proj.weight", [rank, hidden]);

@@ -1,4 +1,5 @@
 using DeepSeekEngine.Backends;
+using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Weights;
@@ -11,15 +12,24 @@ namespace DeepSeekEngine.Model;
 /// </summary>
 internal sealed class MemoryMeter : WeightLoader
 {
+    private int _packedColumns;
+    private int _packedExpertColumns;
+
     private MemoryMeter(Checkpoint checkpoint, QuantizationPolicy policy)
         : base(new CountedMemory(), checkpoint, policy)
     {
     }
 
-    /// <summary>What a model takes on each device, and on the host if that computes the routed experts, once it is loaded.</summary>
+    /// <summary>
+    /// What a model takes on each device, and on the host if that computes the routed experts, once it is loaded and has computed its
+    /// largest step.
+    /// </summary>
+    /// <param name="onProcessor">Whether the only device is the processor.</param>
+    /// <param name="threads">Threads that compute on the processor, each of which has memory of its own.</param>
     /// <exception cref="ModelFormatException">The checkpoint is not what config.json says.</exception>
     public static PlacedMemory Measure(
-        Checkpoint checkpoint, QuantizationPolicy policy, ModelConfig config, StepLimits limits, Placement placement)
+        Checkpoint checkpoint, QuantizationPolicy policy, ModelConfig config, StepLimits limits, Placement placement,
+        bool onProcessor, int threads)
     {
         var devices = new MemoryMeter[placement.Devices];
         for (var i = 0; i < devices.Length; i++)
@@ -33,24 +43,35 @@ internal sealed class MemoryMeter : WeightLoader
         return new PlacedMemory(
             [.. devices.Select((meter, device) => meter.Estimate(LatentCache.ByteLength(
                 config.Attention, placement.LayersOf(device, config.Layers + config.MtpLayers).GetOffsetAndLength(int.MaxValue).Length,
-                limits.CacheTokens)))],
-            host?.Estimate(cache: 0));
+                limits.CacheTokens), onProcessor ? Scratch(meter) : 0))],
+            host?.Estimate(cache: 0, Scratch(host)));
+
+        long Scratch(MemoryMeter meter) => SimdBackend.ScratchBytes(
+            config.Attention, config.Router, limits.Tokens, Workspace.AbsorbedRows, limits.ContextLength, threads, meter._packedColumns,
+            meter._packedExpertColumns);
     }
 
     protected override Matrix LoadMatrix(string name, int rows, int columns, WeightEncoding encoding)
-        => new AbsentMatrix(encoding, rows, columns);
+    {
+        _packedColumns = encoding.IsPacked() ? Math.Max(_packedColumns, columns) : _packedColumns;
+        return new AbsentMatrix(encoding, rows, columns);
+    }
 
     protected override ExpertMatrices LoadExperts(string[] names, int rows, int columns, WeightEncoding encoding)
-        => new AbsentExperts(encoding, names.Length, rows, columns);
+    {
+        _packedExpertColumns = encoding.IsPacked() ? Math.Max(_packedExpertColumns, columns) : _packedExpertColumns;
+        return new AbsentExperts(encoding, names.Length, rows, columns);
+    }
 
     protected override DeviceArray<float> LoadVector(string name, DeviceArray<float> vector) => vector;
 
-    private MemoryEstimate Estimate(long cache) => new()
+    /// <param name="scratch">What a backend takes besides what it is asked for.</param>
+    private MemoryEstimate Estimate(long cache, long scratch) => new()
     {
         Weights = MappedBytes + QuantizedBytes + VectorBytes,
         MappedWeights = MappedBytes,
         Cache = cache,
-        Workspaces = ((CountedMemory)Memory).Bytes - VectorBytes - cache,
+        Workspaces = ((CountedMemory)Memory).Bytes - VectorBytes - cache + scratch,
     };
 
     private sealed unsafe class CountedMemory : IDeviceMemory

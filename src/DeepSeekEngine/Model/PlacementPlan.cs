@@ -53,7 +53,8 @@ internal sealed record PlacementPlan
             return (placement, Measure(placement));
         }
 
-        PlacedMemory Measure(Placement placement) => MemoryMeter.Measure(checkpoint, policy, config, step, placement);
+        PlacedMemory Measure(Placement placement) => MemoryMeter.Measure(
+            checkpoint, policy, config, step, placement, onProcessor, options.Threads ?? Environment.ProcessorCount);
     }
 
     public Placement Placement { get; }

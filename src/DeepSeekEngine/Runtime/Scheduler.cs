@@ -10,6 +10,12 @@ namespace DeepSeekEngine.Runtime;
 /// request's arithmetic. Cache blocks are taken as they are needed; where they run out, the request that came last gives up its own
 /// and is computed again later.
 /// </summary>
+/// <remarks>
+/// Nobody waits for who came later: requests begin in the order they came, those that gave up their blocks before those that have not
+/// begun, and before anyone else takes a block the earliest has those of its next tokens. The earliest therefore advances in every step,
+/// and each has ended after no more steps than it and all that came before it would take one after the other. With cache enough, every
+/// step has the next token of each decoding request and the next chunk of a prompt, so neither keeps the other waiting.
+/// </remarks>
 internal sealed class Scheduler
 {
     private readonly BlockPool _pool;
@@ -54,6 +60,12 @@ internal sealed class Scheduler
         _batch.Clear();
         _inStep.Clear();
         _answering.Clear();
+        if (_running is [{ IsDecoding: false } earliest, ..])
+        {
+            earliest.Share();
+            ReserveForPrompt(earliest);
+        }
+
         for (var i = 0; i < _running.Count; i++)
         {
             if (_running[i].IsDecoding && ReserveForDecoding(i))

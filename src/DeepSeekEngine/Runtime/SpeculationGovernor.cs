@@ -2,7 +2,8 @@ namespace DeepSeekEngine.Runtime;
 
 /// <summary>
 /// Decides from measured speed whether drafting pays: it tries some decoding steps with drafts and some without, keeps to the way that
-/// made more tokens a second for a while, and tries again. Only speed depends on it, never a token.
+/// made more tokens a second for a while, and tries again. A step counts as long as the median of its trial, so that one in which the
+/// system was busy with something else decides nothing. Only speed depends on it, never a token.
 /// </summary>
 internal sealed class SpeculationGovernor
 {
@@ -13,10 +14,10 @@ internal sealed class SpeculationGovernor
     internal const int SettledSteps = 512;
 
     private readonly bool? _always;
+    private readonly TimeSpan[] _times = new TimeSpan[TrialSteps];
     private Phase _phase = Phase.TryDrafting;
     private int _steps;
     private long _tokens;
-    private TimeSpan _time;
     private double _draftingRate;
 
     /// <param name="always">True or false: drafts always or never; null: where it pays.</param>
@@ -45,13 +46,14 @@ internal sealed class SpeculationGovernor
         }
 
         _tokens += tokens;
-        _time += time;
+        _times[_steps % TrialSteps] = time;
         if (++_steps < (_phase == Phase.Settled ? SettledSteps : TrialSteps))
         {
             return;
         }
 
-        var rate = _tokens / Math.Max(_time.TotalSeconds, 1e-9);
+        Array.Sort(_times);
+        var rate = _tokens / Math.Max(_times[TrialSteps / 2].TotalSeconds, 1e-9);
         (_phase, IsDrafting) = _phase switch
         {
             Phase.TryDrafting => (Phase.TryPlain, false),
@@ -59,6 +61,6 @@ internal sealed class SpeculationGovernor
             _ => (Phase.TryDrafting, true),
         };
         _draftingRate = rate;
-        (_steps, _tokens, _time) = (0, 0, TimeSpan.Zero);
+        (_steps, _tokens) = (0, 0);
     }
 }

@@ -26,6 +26,7 @@ public sealed class TelemetryTests
         var activity = recorder.Of(caller).Single();
         Assert.That(activity.DisplayName, Is.EqualTo("chat tiny-r1"));
         Assert.That(activity.ParentSpanId, Is.EqualTo(caller.SpanId));
+        Assert.That(activity.Kind, Is.EqualTo(ActivityKind.Internal), "as the conventions have it for a model in the same process");
         Assert.That(activity.Status, Is.EqualTo(ActivityStatusCode.Unset));
         var expected = new Dictionary<string, object?>
         {
@@ -154,6 +155,50 @@ public sealed class TelemetryTests
         await Task.WhenAll(Enumerable.Range(0, 4).Select(i => model.GenerateAsync($"What is {i} + 99?", Greedy)));
         Assert.That(model.Loaded.Engine.Preemptions, Is.Positive);
         Assert.That(meter.Of("deepseek_engine.preemptions").Sum(m => m.Value), Is.EqualTo(model.Loaded.Engine.Preemptions));
+    }
+
+    [Test]
+    public async Task The_share_of_a_prompt_that_was_cached_can_be_told()
+    {
+        using var meter = new MeterRecorder();
+        await using var model = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, Cpu);
+        await model.GenerateAsync("What is 47 + 58 + 1234567?", Greedy with { MaxTokens = 2 });
+        await model.GenerateAsync("What is 47 + 58 + 1234567?", Greedy with { MaxTokens = 2 });
+        var input = meter.Of("deepseek_engine.tokens.input").Select(m => m.Value).ToList();
+        Assert.That(meter.Of("deepseek_engine.tokens.cached").Select(m => m.Value), Is.EqualTo(new[] { 0, ((int)input[1] - 1) / 16 * 16 }));
+        Assert.That(input[1], Is.GreaterThan(16));
+    }
+
+    [Test]
+    public void Instruments_are_named_as_dashboards_know_them()
+    {
+        // Names and units are a contract: another one breaks whatever is built on them. Each has a test of its values here.
+        var published = new List<(string, string?)>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, _) =>
+            {
+                if (instrument.Meter.Name == Instruments.Name)
+                {
+                    published.Add((instrument.Name, instrument.Unit));
+                    Assert.That(instrument.Description, Is.Not.Empty, instrument.Name);
+                }
+            },
+        };
+        _ = Instruments.StepTokens;
+        listener.Start();
+        (string, string?)[] known =
+        [
+            ("gen_ai.server.request.duration", "s"), ("gen_ai.server.time_to_first_token", "s"), ("gen_ai.server.time_per_output_token", "s"),
+            ("deepseek_engine.request.queue.duration", "s"), ("deepseek_engine.tokens.input", "{token}"),
+            ("deepseek_engine.tokens.cached", "{token}"), ("deepseek_engine.tokens.output", "{token}"),
+            ("deepseek_engine.tokens.reasoning", "{token}"), ("deepseek_engine.tokens.drafted", "{token}"),
+            ("deepseek_engine.tokens.accepted", "{token}"), ("deepseek_engine.preemptions", "{preemption}"),
+            ("deepseek_engine.step.requests", "{request}"), ("deepseek_engine.step.tokens", "{token}"),
+            ("deepseek_engine.requests.running", "{request}"), ("deepseek_engine.requests.waiting", "{request}"),
+            ("deepseek_engine.cache.utilization", "1"),
+        ];
+        Assert.That(published, Is.EquivalentTo(known));
     }
 
     [TestCase(false)]

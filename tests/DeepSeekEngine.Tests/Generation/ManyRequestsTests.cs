@@ -93,10 +93,12 @@ public sealed class ManyRequestsTests
     public async Task A_full_queue_refuses_at_once_and_what_waits_gets_its_turn()
     {
         await using var model = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, OneByOne with { MaxQueuedRequests = 5 });
-        var all = Enumerable.Range(0, 50).Select(i => AskAsync(model, i % Requests, Greedy)).ToArray();
+        var all = Enumerable.Range(0, 50)
+            .Select(i => AskAsync(model, i % Requests, Greedy))
+            .Select(task => (Task: task, AtOnce: task.IsFaulted)).ToArray();
         var refused = 0;
         var answered = 0;
-        foreach (var task in all)
+        foreach (var (task, atOnce) in all)
         {
             try
             {
@@ -106,6 +108,7 @@ public sealed class ManyRequestsTests
             catch (QueueFullException exception)
             {
                 Assert.That(exception.MaxQueuedRequests, Is.EqualTo(5));
+                Assert.That(atOnce, "before the caller has waited for anything");
                 refused++;
             }
         }

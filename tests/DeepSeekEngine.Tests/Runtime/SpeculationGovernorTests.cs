@@ -19,6 +19,16 @@ public sealed class SpeculationGovernorTests
         Assert.That(governor.IsDrafting, "it tries again");
     }
 
+    [Test]
+    public void Steps_that_were_interrupted_decide_nothing()
+    {
+        var governor = new SpeculationGovernor(null);
+        Run(governor, 3, 190, milliseconds: 5000);
+        Run(governor, SpeculationGovernor.TrialSteps - 3, 190, milliseconds: 15);
+        Run(governor, SpeculationGovernor.TrialSteps, 100, milliseconds: 10);
+        Assert.That(governor.IsDrafting);
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public void It_does_as_it_is_told(bool always)

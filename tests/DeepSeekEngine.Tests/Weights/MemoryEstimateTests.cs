@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels.Cpu;
+using DeepSeekEngine.Model;
 using DeepSeekEngine.Testing;
 using DeepSeekEngine.Weights;
 using NUnit.Framework;
@@ -63,14 +65,56 @@ public sealed class MemoryEstimateTests
         Assert.That(NativeBuffer.OutstandingBytes, Is.EqualTo(before));
     }
 
-    private static async Task TakesWhatIsEstimated(string directory, WeightFormat format)
+    [TestCase(WeightFormat.AsStored)]
+    [TestCase(WeightFormat.Int8)]
+    public async Task What_many_threads_and_a_long_chunk_take_is_estimated(WeightFormat format)
     {
-        var options = new EngineOptions { Device = Device.Cpu, Weights = format };
+        // With little cache, so that it counts.
+        var options = new EngineOptions { ContextLength = 512, MaxConcurrentRequests = 1, Threads = 16 };
+        var few = DeepSeekModel.EstimateMemory(TestPaths.TinyR1, options with { Weights = format, Threads = 1 });
+        var many = DeepSeekModel.EstimateMemory(TestPaths.TinyR1, options with { Weights = format });
+        Assert.That(many.Workspaces, Is.GreaterThan(1.05 * few.Total), "else this would prove nothing");
+        await TakesWhatIsEstimated(TestPaths.TinyR1, format, options);
+    }
+
+    private static async Task TakesWhatIsEstimated(string directory, WeightFormat format, EngineOptions? options = null)
+    {
+        options = (options ?? new EngineOptions()) with { Device = Device.Cpu, Weights = format };
         var estimate = DeepSeekModel.EstimateMemory(directory, options);
         var before = NativeBuffer.OutstandingBytes;
         await using var model = await DeepSeekModel.LoadAsync(directory, options);
+        ComputeLargestStep(model.Loaded.Transformer);
         var taken = NativeBuffer.OutstandingBytes - before + Mapped(directory, format);
         Assert.That(estimate.Total, Is.EqualTo(taken).Within(5).Percent);
+    }
+
+    /// <summary>The longest prompt there can be, its last chunk beside as many tokens of others as there can be.</summary>
+    private static void ComputeLargestStep(Transformer transformer)
+    {
+        var limits = transformer.Limits;
+        var pool = transformer.Cache.Pool;
+        var chunk = limits.Tokens - limits.Outputs;
+        using var prompted = Table(limits.ContextLength);
+        var batch = new Batch(limits.Tokens, limits.Sequences, limits.Outputs);
+        batch.Add(prompted, new int[chunk], limits.ContextLength - chunk, outputs: 1, AttentionForm.Absorbed);
+        transformer.Forward(batch);
+        batch.Clear();
+        batch.Add(prompted, new int[chunk], limits.ContextLength - chunk, outputs: 1, AttentionForm.Expanded);
+        var others = Enumerable.Range(1, limits.Sequences - 1).Select(_ => Table(BlockPool.BlockSize)).ToList();
+        foreach (var other in others)
+        {
+            batch.Add(other, new int[limits.Outputs / limits.Sequences], 0, outputs: 1, AttentionForm.Absorbed);
+        }
+
+        transformer.Forward(batch);
+        others.ForEach(other => other.Dispose());
+
+        BlockTable Table(int tokens)
+        {
+            var table = new BlockTable(pool, tokens);
+            table.Reserve(tokens);
+            return table;
+        }
     }
 
     /// <summary>Bytes of all matrices that stay in their files.</summary>

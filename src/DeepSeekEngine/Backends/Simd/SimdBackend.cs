@@ -142,8 +142,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
 
     private WorkerScratch Scratch(long bytesPerWorker)
     {
-        // A multiple of a page, so that workers share none.
-        long rounded = (bytesPerWorker + 4095) & ~4095L;
+        long rounded = WholePages(bytesPerWorker);
         Reserve(scratch, checked(rounded * pool.Workers));
         return new WorkerScratch(scratch.Pointer, rounded);
     }
