@@ -37,6 +37,7 @@ internal sealed class SmallKernels(IBackend backend)
             ["GatherLatents"] = (kernels, _) => kernels.GatherLatents(),
             ["ExpandedAttention"] = (kernels, _) => kernels.ExpandedAttention(),
             ["SelectExperts"] = (kernels, _) => kernels.SelectExperts(),
+            ["ArgMax"] = (kernels, _) => kernels.ArgMax(),
             ["ExpertOrder"] = (kernels, _) => kernels.RoutedExperts(WeightEncoding.F32),
             ["RoutedExperts"] = (kernels, encoding) => kernels.RoutedExperts(encoding),
         };
@@ -254,6 +255,16 @@ internal sealed class SmallKernels(IBackend backend)
         }
 
         return [.. results];
+    }
+
+    private float[] ArgMax()
+    {
+        using var x = Floats(3 * 2100);
+        using var columns = Ints(0, 0, 0);
+        backend.ArgMax(Activations.Dense(x, 2100), columns, 3);
+        int[] found = new int[3];
+        columns.Download(found);
+        return Array.ConvertAll(found, column => (float)column);
     }
 
     private float[] RoutedExperts(WeightEncoding encoding)

@@ -133,6 +133,12 @@ internal interface IBackend : IDeviceMemory, IDisposable
         Activations x, DeviceArray<int> expertIds, Activations expertWeights,
         ExpertMatrices gate, ExpertMatrices up, ExpertMatrices down, Activations hidden, Activations y, int count);
 
+    /// <summary>
+    /// columns[t] = the column of the largest of x[t], the lowest of equals, 0 being more than -0; if any is not a number, the complement of
+    /// the first such column; if all are minus infinity, int.MinValue.
+    /// </summary>
+    void ArgMax(Activations x, DeviceArray<int> columns, int count);
+
     // What follows is made of operations above, with their bits. A backend for which issuing an operation is not free does it in fewer.
 
     /// <summary>normed[t] = RMSNorm(x[t]); y[t] = normed[t] W^T and, unless v is null, z[t] = normed[t] V^T.</summary>

@@ -65,6 +65,8 @@ internal sealed partial class IlgpuBackend : IBackend
         expertOrder = Load<ExpertOrder.Parameters>();
         expertsHidden = LoadPerEncoding<RoutedExperts.HiddenParameters>();
         expertsDown = LoadPerEncoding<RoutedExperts.DownParameters>();
+        argMax = Load<ArgMax.Parameters>();
+        joinArgMax = Load<ArgMax.JoinParameters>();
     }
 
     public string DeviceName => accelerator.Name;
@@ -81,6 +83,9 @@ internal sealed partial class IlgpuBackend : IBackend
 
     /// <summary>Kernels issued so far, those of records included; what a CUDA graph issues is not.</summary>
     internal long Launches => loader.Launches;
+
+    /// <summary>Bytes copied to the host so far.</summary>
+    internal long DownloadedBytes { get; set; }
 
     internal AcceleratorStream Stream { get; }
 
