@@ -100,23 +100,23 @@ internal static unsafe class QueryLanes
         {
             float* column = scores + lane;
             TLanes old = TLanes.Load(maximum + lane);
-            TLanes largest = old;
-            for (int j = 0; j < count; j++)
+            TLanes largest = TLanes.Load(column);
+            for (int j = 1; j < count; j++)
             {
-                TLanes score = TLanes.Load(column + j * lanes) * factor;
-                TLanes.Store(score, column + j * lanes);
-                largest = TLanes.Max(largest, score);
+                largest = TLanes.Max(largest, TLanes.Load(column + j * lanes));
             }
 
+            largest = TLanes.Max(old, largest * factor);
             TLanes shift = largest * TLanes.Broadcast(-1);
+
             // Row j is added to sum j mod 4; rows nobody sees, which weigh nothing, thus change nothing.
             TLanes t0 = default, t1 = default, t2 = default, t3 = default;
             for (int j = 0; j < count; j += 4)
             {
-                t0 += Weigh(column + j * lanes, shift);
-                t1 += j + 1 < count ? Weigh(column + (j + 1) * lanes, shift) : default;
-                t2 += j + 2 < count ? Weigh(column + (j + 2) * lanes, shift) : default;
-                t3 += j + 3 < count ? Weigh(column + (j + 3) * lanes, shift) : default;
+                t0 += Weigh(column + j * lanes, factor, shift);
+                t1 += j + 1 < count ? Weigh(column + (j + 1) * lanes, factor, shift) : default;
+                t2 += j + 2 < count ? Weigh(column + (j + 2) * lanes, factor, shift) : default;
+                t3 += j + 3 < count ? Weigh(column + (j + 3) * lanes, factor, shift) : default;
             }
 
             TLanes total = t0 + t1 + (t2 + t3);
@@ -127,12 +127,12 @@ internal static unsafe class QueryLanes
         }
     }
 
-    /// <summary>Replaces scores by exp(score + shift).</summary>
+    /// <summary>Replaces products by exp(scale * product + shift).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TLanes Weigh<TLanes>(float* scores, TLanes shift)
+    private static TLanes Weigh<TLanes>(float* scores, TLanes scale, TLanes shift)
         where TLanes : unmanaged, ILanes<TLanes>
     {
-        TLanes weight = TLanes.Exp(TLanes.Load(scores) + shift);
+        TLanes weight = TLanes.Exp(TLanes.MultiplyAdd(TLanes.Load(scores), scale, shift));
         TLanes.Store(weight, scores);
         return weight;
     }

@@ -24,18 +24,32 @@ internal readonly unsafe struct RmsNormJob : IParallelJob
     public static void Row<TLanes>(float* x, float* weight, float epsilon, float* y, int width)
         where TLanes : unmanaged, ILanes<TLanes>
     {
-        TLanes scale = TLanes.Broadcast(1 / MathF.Sqrt(DotProduct.Of<TLanes>(x, x, width) / width + epsilon));
+        // In two parts, so that a result is rounded once and not four times: what is lost here is the same for the whole row, and routers
+        // tell it.
+        double exact = 1 / Math.Sqrt(DotProduct.Of<TLanes>(x, x, width) / (double)width + epsilon);
+        float high = (float)exact;
+        TLanes scale = TLanes.Broadcast(high);
+        TLanes rest = TLanes.Broadcast((float)(exact - high));
+        TLanes negative = TLanes.Broadcast(-high);
         int k = 0;
         for (; k + TLanes.Count <= width; k += TLanes.Count)
         {
-            TLanes.Store(TLanes.Load(x + k) * scale * TLanes.Load(weight + k), y + k);
+            TLanes.Store(Scale(TLanes.Load(x + k), scale, negative, rest, TLanes.Load(weight + k)), y + k);
         }
 
         if (k < width)
         {
-            int rest = width - k;
-            PartialLanes.Store(
-                PartialLanes.Load<TLanes>(x + k, rest) * scale * PartialLanes.Load<TLanes>(weight + k, rest), y + k, rest);
+            int left = width - k;
+            TLanes last = PartialLanes.Load<TLanes>(x + k, left);
+            PartialLanes.Store(Scale(last, scale, negative, rest, PartialLanes.Load<TLanes>(weight + k, left)), y + k, left);
         }
+    }
+
+    /// <summary>x * (scale + rest) * weight; negative is -scale.</summary>
+    private static TLanes Scale<TLanes>(TLanes x, TLanes scale, TLanes negative, TLanes rest, TLanes weight)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        TLanes lost = TLanes.MultiplyAdd(x, rest, TLanes.MultiplyAdd(x, scale, x * negative));
+        return TLanes.MultiplyAdd(x * scale, weight, lost * weight);
     }
 }

@@ -3,6 +3,16 @@ using ILGPU;
 namespace DeepSeekEngine.Kernels.Gpu;
 
 /// <summary>
+/// 1 / rms in two parts, the second what root and quotient rounded away, so that a result is rounded once and not five times: what is lost
+/// here is the same for the whole row, and routers tell it.
+/// </summary>
+internal struct NormScale
+{
+    public required float Scale;
+    public required float Rest;
+}
+
+/// <summary>
 /// y[t] = weight * x[t] / sqrt(mean(x[t]^2) + epsilon) (Zhang and Sennrich 2019, arXiv:1910.07467). y may be x.
 /// Grid: (tokens); a group a token.
 /// </summary>
@@ -33,7 +43,7 @@ internal static class RmsNorm
         ArrayView<float> ys, long y, int width, int aligned, ArrayView<float> scratch)
         where TPlatform : struct, IPlatform
     {
-        float scale = Scale<TPlatform>(xs, x, epsilon, width, aligned, scratch);
+        NormScale scale = Scale<TPlatform>(xs, x, epsilon, width, aligned, scratch);
         for (int i = Group.IdxX; i < width; i += TPlatform.GroupSize)
         {
             ys[y + i] = Apply(weight[i], scale, xs[x + i]);
@@ -42,7 +52,7 @@ internal static class RmsNorm
 
     /// <summary>1 / sqrt(mean(x^2) + epsilon) of the width values at x; to be called by all threads of a group, which all receive it.</summary>
     /// <param name="aligned">1 where x and width are multiples of four; the result does not depend on it.</param>
-    public static float Scale<TPlatform>(
+    public static NormScale Scale<TPlatform>(
         ArrayView<float> xs, long x, float epsilon, int width, int aligned, ArrayView<float> scratch)
         where TPlatform : struct, IPlatform
     {
@@ -55,9 +65,18 @@ internal static class RmsNorm
 
         float sum = (squares.X + squares.Y) + (squares.Z + squares.W);
         float total = GroupReduce.All<float, Sum, TPlatform>(sum, scratch);
-        return 1f / MathF.Sqrt(total / width + epsilon);
+        float square = total / width + epsilon;
+        float rms = MathF.Sqrt(square);
+        float scale = 1f / rms;
+        float rest = scale * (Fused.MultiplyAdd(-scale, rms, 1f) - scale * (Fused.MultiplyAdd(-rms, rms, square) / (2f * rms)));
+        return new() { Scale = scale, Rest = rest };
     }
 
     /// <summary>A normalised value.</summary>
-    public static float Apply(float weight, float scale, float value) => weight * (value * scale);
+    public static float Apply(float weight, NormScale scale, float value)
+    {
+        float normal = value * scale.Scale;
+        float lost = Fused.MultiplyAdd(value, scale.Scale, -normal) + value * scale.Rest;
+        return Fused.MultiplyAdd(weight, normal, weight * lost);
+    }
 }

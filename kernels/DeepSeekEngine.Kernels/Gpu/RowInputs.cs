@@ -21,13 +21,17 @@ internal struct NormedRows : IRowInput<NormedRows>
 {
     public ArrayView<float> Weight;
 
-    /// <summary>A scale a token of the tile.</summary>
+    /// <summary>A scale a token of the tile, in two parts.</summary>
     public Float4 Scales;
+
+    public Float4 Rests;
+
+    public readonly NormScale At(int tile) => new() { Scale = Scales.At(tile), Rest = Rests.At(tile) };
 
     public static Float4 Take(NormedRows input, Float4 values, int tile, int column, int columns)
     {
         Float4 weights = PanelProduct.Load(input.Weight, 0, column, columns);
-        float scale = input.Scales.At(tile);
+        NormScale scale = input.At(tile);
         return new()
         {
             X = RmsNorm.Apply(weights.X, scale, values.X),
@@ -54,20 +58,28 @@ internal struct NormView
     {
         NormedRows rows = default;
         rows.Weight = Weight;
-        rows.Scales.X = RmsNorm.Scale<TPlatform>(X.Data, tokens.A, Epsilon, Width, Aligned, scratch);
+        NormScale scale = RmsNorm.Scale<TPlatform>(X.Data, tokens.A, Epsilon, Width, Aligned, scratch);
+        rows.Scales.X = scale.Scale;
+        rows.Rests.X = scale.Rest;
         if (tokens.Count > 1)
         {
-            rows.Scales.Y = RmsNorm.Scale<TPlatform>(X.Data, tokens.B, Epsilon, Width, Aligned, scratch);
+            scale = RmsNorm.Scale<TPlatform>(X.Data, tokens.B, Epsilon, Width, Aligned, scratch);
+            rows.Scales.Y = scale.Scale;
+            rows.Rests.Y = scale.Rest;
         }
 
         if (tokens.Count > 2)
         {
-            rows.Scales.Z = RmsNorm.Scale<TPlatform>(X.Data, tokens.C, Epsilon, Width, Aligned, scratch);
+            scale = RmsNorm.Scale<TPlatform>(X.Data, tokens.C, Epsilon, Width, Aligned, scratch);
+            rows.Scales.Z = scale.Scale;
+            rows.Rests.Z = scale.Rest;
         }
 
         if (tokens.Count > 3)
         {
-            rows.Scales.W = RmsNorm.Scale<TPlatform>(X.Data, tokens.D, Epsilon, Width, Aligned, scratch);
+            scale = RmsNorm.Scale<TPlatform>(X.Data, tokens.D, Epsilon, Width, Aligned, scratch);
+            rows.Scales.W = scale.Scale;
+            rows.Rests.W = scale.Rest;
         }
 
         return rows;
@@ -82,7 +94,7 @@ internal struct NormView
             for (int tile = 0; tile < tokens; tile++)
             {
                 float value = X.Data[X.Row(token + tile) + column];
-                normed.Data[normed.Row(token + tile) + column] = RmsNorm.Apply(Weight[column], rows.Scales.At(tile), value);
+                normed.Data[normed.Row(token + tile) + column] = RmsNorm.Apply(Weight[column], rows.At(tile), value);
             }
         }
     }

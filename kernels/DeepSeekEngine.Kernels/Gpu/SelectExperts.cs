@@ -121,7 +121,7 @@ internal static class SelectExperts
             float partial = 0f;
             for (int expert = Group.IdxX; expert < p.Experts; expert += TPlatform.GroupSize)
             {
-                partial += XMath.Exp(p.Logits.Data[logits + expert] - maximum);
+                partial += Exponential.OfDifference(p.Logits.Data[logits + expert], maximum);
             }
 
             sum = GroupReduce.All<float, Sum, TPlatform>(partial, scratch);
@@ -130,7 +130,7 @@ internal static class SelectExperts
         for (int expert = Group.IdxX; expert < p.Experts; expert += TPlatform.GroupSize)
         {
             float logit = p.Logits.Data[logits + expert];
-            float score = p.Sigmoid == 0 ? XMath.Exp(logit - maximum) / sum : 1f / (1f + XMath.Exp(-logit));
+            float score = p.Sigmoid == 0 ? Exponential.OfDifference(logit, maximum) / sum : 1f / (1f + XMath.Exp(-logit));
             float choice = p.HasBias == 0 ? score : score + p.Bias[expert];
             scores[expert] = score;
             choices[expert] = Maximum.Combine(choice, float.NegativeInfinity);

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 using System.Text.Json;
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Kernels;
@@ -152,6 +154,25 @@ public abstract partial class BackendOperationTests
         Activations inPlace = Output(5, width, x);
         Backend.RmsNorm(inPlace, Upload(weight), epsilon, inPlace, 5);
         AssertClose(Read(inPlace), expected, Tolerance);
+    }
+
+    /// <summary>On values whose sum of squares is exact: what a norm's scale loses is the same for a whole row, and routers tell it.</summary>
+    [Test]
+    public void RmsNorm_rounds_once()
+    {
+        const int width = 64;
+        float[] x = [.. Values(5 * width).Select(v => MathF.Round(v * 9))];
+        float[] weight = Values(width);
+        Activations y = Output(5, width);
+        Backend.RmsNorm(Input(x, width), Upload(weight), 0.5f, y, 5);
+        float[] result = Read(y);
+        double[] expected = ScalarDense.RmsNorm(Wide(x), weight, 0.5);
+        double units = Fma.IsSupported || AdvSimd.IsSupported ? 0.51 : 1.6;
+        for (int i = 0; i < result.Length; i++)
+        {
+            double unit = MathF.BitIncrement(MathF.Abs((float)expected[i])) - MathF.Abs((float)expected[i]);
+            Assert.That(result[i], Is.EqualTo(expected[i]).Within(units * unit), $"value {i}");
+        }
     }
 
     [Test]

@@ -20,10 +20,9 @@ public sealed class MemoryTests
     {
         var threads = ProcessMemory.CountEngineThreads();
         await LoadAndDisposeAsync(Cycles / 2);
-        var before = ProcessMemory.Measure();
-        await LoadAndDisposeAsync(Cycles);
-        AssertReturned(before, ProcessMemory.Measure());
-        Assert.That(NativeBuffer.OutstandingBytes, Is.EqualTo(before.NativeBytes), "what the library counts itself is exact");
+        var native = NativeBuffer.OutstandingBytes;
+        await AssertReturnsAsync(() => LoadAndDisposeAsync(Cycles));
+        Assert.That(NativeBuffer.OutstandingBytes, Is.EqualTo(native), "what the library counts itself is exact");
         Assert.That(ProcessMemory.CountEngineThreads, Is.EqualTo(threads).After(5000, 10));
     }
 
@@ -35,9 +34,7 @@ public sealed class MemoryTests
         {
             using var application = new CancellationTokenSource();
             await CancelAsync(model, CancelledRequests / 2, application.Token);
-            var before = ProcessMemory.Measure();
-            await CancelAsync(model, CancelledRequests, application.Token);
-            AssertReturned(before, ProcessMemory.Measure());
+            await AssertReturnsAsync(() => CancelAsync(model, CancelledRequests, application.Token));
         }
 
         Assert.That(NativeBuffer.OutstandingBytes, Is.EqualTo(native));
@@ -45,11 +42,23 @@ public sealed class MemoryTests
 
     /// <summary>
     /// The bounds leave room for what the runtime keeps for itself, and workspaces that grew to a larger step, and are less than a hundred
-    /// models or a thousand requests would leave if each forgot one small object, file or thread.
+    /// models or a thousand requests would leave if each forgot one small object, file or thread. What the runtime takes for itself now
+    /// and then it does not take every time, as a leak does: a measurement that ends above the managed bound is made once more.
     /// </summary>
-    private static void AssertReturned(ProcessMemory before, ProcessMemory after)
+    private static async Task AssertReturnsAsync(Func<Task> work)
     {
+        var before = ProcessMemory.Measure();
+        await work();
+        var after = ProcessMemory.Measure();
         TestContext.Out.WriteLine($"{before}\n{after}");
+        if (after.ManagedBytes >= before.ManagedBytes + (64 << 10))
+        {
+            before = after;
+            await work();
+            after = ProcessMemory.Measure();
+            TestContext.Out.WriteLine(after);
+        }
+
         Assert.That(after.NativeBytes, Is.LessThan(before.NativeBytes + (64 << 10)));
         Assert.That(after.ManagedBytes, Is.LessThan(before.ManagedBytes + (64 << 10)));
         Assert.That(after.UnmanagedResidentBytes, Is.LessThan(before.UnmanagedResidentBytes + (32 << 20)));

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Reflection;
-using System.Runtime.ExceptionServices;
 using ILGPU;
 using ILGPU.Backends;
 using ILGPU.Backends.EntryPoints;
@@ -39,7 +38,7 @@ internal sealed class KernelLoader : IDisposable
             CLAccelerator openCl => $"OpenCL {openCl.VendorName} {openCl.Name} {openCl.CVersion}",
             _ => null,
         };
-        thread = new Thread(Run) { IsBackground = true, Name = "DeepSeekEngine kernel loader" };
+        thread = new Thread(() => RunAll(requests)) { IsBackground = true, Name = "DeepSeekEngine kernel loader" };
         thread.Start();
     }
 
@@ -56,67 +55,34 @@ internal sealed class KernelLoader : IDisposable
     public void Register(LoadedKernel kernel) => kernels.Add(kernel);
 
     /// <summary>Compiles a kernel and waits for it.</summary>
-    public void Load(LoadedKernel kernel)
-    {
-        using BlockingCollection<ExceptionDispatchInfo?> results = [];
-        requests.Add(() => results.Add(Attempt(() => Load(kernel, Compile(kernel.Method)))));
-        results.Take()?.Throw();
-    }
+    public void Load(LoadedKernel kernel) => Start(kernel, links: null).GetAwaiter().GetResult();
 
     /// <summary>Compiles the registered kernels that are wanted and were not launched yet.</summary>
     /// <param name="progress">Told how many are ready and how many there are, on the caller's thread.</param>
     public void Prepare(Predicate<MethodInfo> isWanted, Action<int, int>? progress)
     {
         LoadedKernel[] wanted = [.. kernels.Where(kernel => !kernel.IsLoaded && isWanted(kernel.Method))];
-        using BlockingCollection<(LoadedKernel Kernel, CompiledKernel? Compiled)> compiled = [];
-        using BlockingCollection<ExceptionDispatchInfo?> results = [];
-        foreach (LoadedKernel kernel in wanted)
-        {
-            requests.Add(() =>
-            {
-                CompiledKernel? result = null;
-                if (Attempt(() => result = Compile(kernel.Method)) is { } failure)
-                {
-                    results.Add(failure);
-                }
-                else if (accelerator is CudaAccelerator)
-                {
-                    compiled.Add((kernel, result));
-                }
-                else
-                {
-                    results.Add(Attempt(() => Load(kernel, result)));
-                }
-            });
-        }
-
-        requests.Add(compiled.CompleteAdding);
+        using BlockingCollection<Action> links = [];
         Thread[] drivers = [.. Enumerable.Range(0, accelerator is CudaAccelerator ? Math.Min(8, Environment.ProcessorCount) : 0).Select(
-            i => new Thread(() =>
-            {
-                accelerator.Bind();
-                foreach ((LoadedKernel kernel, CompiledKernel? result) in compiled.GetConsumingEnumerable())
-                {
-                    results.Add(Attempt(() => Load(kernel, result)));
-                }
-            }) { IsBackground = true, Name = $"DeepSeekEngine kernel driver {i}" })];
+            i => new Thread(() => RunAll(links)) { IsBackground = true, Name = $"DeepSeekEngine kernel driver {i}" })];
         Array.ForEach(drivers, driver => driver.Start());
-
-        ExceptionDispatchInfo? first = null;
-        for (int done = 0; done < wanted.Length; done++)
+        try
         {
-            progress?.Invoke(done, wanted.Length);
-            first = results.Take() is { } failure ? first ?? failure : first;
-        }
+            Task[] loads = [.. wanted.Select(kernel => Start(kernel, drivers.Length > 0 ? links : null))];
+            for (int done = 0; done < wanted.Length; done++)
+            {
+                progress?.Invoke(done, wanted.Length);
+                ((IAsyncResult)loads[done]).AsyncWaitHandle.WaitOne();
+            }
 
-        while (!compiled.IsCompleted)
+            Array.ForEach(loads, load => load.GetAwaiter().GetResult());
+            progress?.Invoke(wanted.Length, wanted.Length);
+        }
+        finally
         {
-            Thread.Sleep(1);
+            links.CompleteAdding();
+            Array.ForEach(drivers, driver => driver.Join());
         }
-
-        Array.ForEach(drivers, driver => driver.Join());
-        first?.Throw();
-        progress?.Invoke(wanted.Length, wanted.Length);
     }
 
     public void Dispose()
@@ -126,17 +92,41 @@ internal sealed class KernelLoader : IDisposable
         requests.Dispose();
     }
 
-    private static ExceptionDispatchInfo? Attempt(Action action)
+    private static void Attempt(TaskCompletionSource done, Action action)
     {
         try
         {
             action();
-            return null;
         }
         catch (Exception e)
         {
-            return ExceptionDispatchInfo.Capture(e);
+            done.SetException(e);
         }
+    }
+
+    /// <param name="links">Where the driver's part is done, after ILGPU's; null for right here.</param>
+    private Task Start(LoadedKernel kernel, BlockingCollection<Action>? links)
+    {
+        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        requests.Add(() => Attempt(done, () =>
+        {
+            CompiledKernel? compiled = Compile(kernel.Method);
+            if (links is null)
+            {
+                Link();
+            }
+            else
+            {
+                links.Add(() => Attempt(done, Link));
+            }
+
+            void Link()
+            {
+                kernel.Attach(compiled is null ? accelerator.LoadKernel(kernel.Method) : accelerator.LoadKernel(compiled));
+                done.SetResult();
+            }
+        }));
+        return done.Task;
     }
 
     /// <summary>ILGPU's part; null where there is no driver to have another.</summary>
@@ -160,15 +150,12 @@ internal sealed class KernelLoader : IDisposable
         });
     }
 
-    private void Load(LoadedKernel kernel, CompiledKernel? compiled)
-        => kernel.Attach(compiled is null ? accelerator.LoadKernel(kernel.Method) : accelerator.LoadKernel(compiled));
-
-    private void Run()
+    private void RunAll(BlockingCollection<Action> actions)
     {
         accelerator.Bind();
-        foreach (Action request in requests.GetConsumingEnumerable())
+        foreach (Action action in actions.GetConsumingEnumerable())
         {
-            request();
+            action();
         }
     }
 }
