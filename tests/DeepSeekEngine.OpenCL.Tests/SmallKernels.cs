@@ -24,6 +24,9 @@ internal sealed class SmallKernels(IBackend backend)
             ["GatherRows"] = (kernels, _) => kernels.GatherRows(),
             ["RmsNorm"] = (kernels, _) => kernels.RmsNorm(),
             ["Linear"] = (kernels, encoding) => kernels.Linear(encoding),
+            ["NormLinear"] = (kernels, encoding) => kernels.NormLinear(encoding),
+            ["ProjectQueries"] = (kernels, encoding) => kernels.ProjectQueries(encoding),
+            ["NormSwiGlu"] = (kernels, encoding) => kernels.NormSwiGlu(encoding),
             ["SwiGlu"] = (kernels, _) => kernels.SwiGlu(),
             ["Add"] = (kernels, _) => kernels.Add(),
             ["RotateQueries"] = (kernels, _) => kernels.RotateQueries(),
@@ -34,6 +37,7 @@ internal sealed class SmallKernels(IBackend backend)
             ["GatherLatents"] = (kernels, _) => kernels.GatherLatents(),
             ["ExpandedAttention"] = (kernels, _) => kernels.ExpandedAttention(),
             ["SelectExperts"] = (kernels, _) => kernels.SelectExperts(),
+            ["ArgMax"] = (kernels, _) => kernels.ArgMax(),
             ["ExpertOrder"] = (kernels, _) => kernels.RoutedExperts(WeightEncoding.F32),
             ["RoutedExperts"] = (kernels, encoding) => kernels.RoutedExperts(encoding),
         };
@@ -74,6 +78,55 @@ internal sealed class SmallKernels(IBackend backend)
         backend.Linear(rows, weight, Activations.Dense(y, 6), Tokens);
         backend.LinearAdd(rows, weight, Activations.Dense(sum, 6), Tokens);
         return [.. Read(y), .. Read(sum)];
+    }
+
+    private float[] NormLinear(WeightEncoding encoding)
+    {
+        using Matrix w = Weights(encoding, 18, 21);
+        using Matrix v = Weights(encoding, 5, 21);
+        using var weight = Floats(21);
+        using var x = Floats(Tokens * 21);
+        using var normed = Zeros(Tokens * 21);
+        using var y = Zeros(Tokens * 18);
+        using var z = Zeros(Tokens * 5);
+        backend.NormLinear(
+            Activations.Dense(x, 21), new Norm(weight, 1e-6f), Activations.Dense(normed, 21), w, Activations.Dense(y, 18),
+            v, Activations.Dense(z, 5), Tokens);
+        return [.. Read(normed), .. Read(y), .. Read(z)];
+    }
+
+    private float[] ProjectQueries(WeightEncoding encoding)
+    {
+        using StepTables step = new(this);
+        using Matrix w = Weights(encoding, 18, 20);
+        using var weight = Floats(20);
+        using var x = Floats(Tokens * 20);
+        using var y = Zeros(Tokens * 18);
+        using var kv = Floats(Tokens * Mla.CacheRow);
+        using var latentWeight = Floats(Mla.Latent);
+        using var rope = Floats(Context * Mla.Rope);
+        using var cache = Zeros(step.CacheRows * Mla.CacheRow);
+        LatentAppend append = new(
+            Activations.Dense(kv, Mla.CacheRow), new Norm(latentWeight, 1e-6f), rope, step.Tables, Mla,
+            Activations.Dense(cache, Mla.CacheRow));
+        backend.ProjectQueries(Activations.Dense(x, 20), new Norm(weight, 1e-6f), w, Activations.Dense(y, 18), append, Tokens);
+        return [.. Read(y), .. Read(cache)];
+    }
+
+    private float[] NormSwiGlu(WeightEncoding encoding)
+    {
+        using Matrix gate = Weights(encoding, 18, 20);
+        using Matrix up = Weights(encoding, 18, 20);
+        using Matrix down = Weights(encoding, 20, 18);
+        using var weight = Floats(20);
+        using var x = Floats(Tokens * 20);
+        using var normed = Zeros(Tokens * 20);
+        using var hidden = Zeros(Tokens * 18);
+        using var ups = Zeros(Tokens * 18);
+        backend.AddNormedSwiGlu(
+            Activations.Dense(x, 20), new Norm(weight, 1e-6f), Activations.Dense(normed, 20), new SwiGluMatrices(gate, up, down),
+            Activations.Dense(hidden, 18), Activations.Dense(ups, 18), Tokens);
+        return [.. Read(hidden), .. Read(x)];
     }
 
     private float[] SwiGlu()
@@ -117,10 +170,14 @@ internal sealed class SmallKernels(IBackend backend)
     {
         using Matrix kvB = Weights(encoding, Mla.Heads * Mla.KeyValueHead, Mla.Latent);
         using var q = Floats(Tokens * Mla.Heads * Mla.QueryHead);
+        using StepTables step = new(this);
+        using var rope = Floats(Context * Mla.Rope);
         using var absorbed = Zeros(Tokens * Mla.Heads * Mla.CacheRow);
-        backend.AbsorbQueries(
-            Activations.Dense(q, Mla.Heads * Mla.QueryHead), kvB, Mla, Activations.Dense(absorbed, Mla.Heads * Mla.CacheRow), Tokens);
-        return Read(absorbed);
+        using var rotated = Zeros(Tokens * Mla.Heads * Mla.CacheRow);
+        Activations queries = Activations.Dense(q, Mla.Heads * Mla.QueryHead);
+        backend.AbsorbQueries(queries, kvB, Mla, Activations.Dense(absorbed, Mla.Heads * Mla.CacheRow), Tokens);
+        backend.AbsorbRotated(queries, rope, step.Tables, kvB, Mla, Activations.Dense(rotated, Mla.Heads * Mla.CacheRow), Tokens);
+        return [.. Read(absorbed), .. Read(rotated)];
     }
 
     private float[] LatentAttention()
@@ -200,9 +257,19 @@ internal sealed class SmallKernels(IBackend backend)
         return [.. results];
     }
 
+    private float[] ArgMax()
+    {
+        using var x = Floats(3 * 2100);
+        using var columns = Ints(0, 0, 0);
+        backend.ArgMax(Activations.Dense(x, 2100), columns, 3);
+        int[] found = new int[3];
+        columns.Download(found);
+        return Array.ConvertAll(found, column => (float)column);
+    }
+
     private float[] RoutedExperts(WeightEncoding encoding)
     {
-        const int Hidden = 10, Intermediate = 6, Experts = 3;
+        const int Hidden = 10, Intermediate = 6, Experts = 3, Shared = 18;
         using ExpertMatrices gate = ExpertWeights(encoding, Experts, Intermediate, Hidden);
         using ExpertMatrices up = ExpertWeights(encoding, Experts, Intermediate, Hidden);
         using ExpertMatrices down = ExpertWeights(encoding, Experts, Hidden, Intermediate);
@@ -214,7 +281,18 @@ internal sealed class SmallKernels(IBackend backend)
         backend.RoutedExperts(
             Activations.Dense(x, Hidden), ids, Activations.Dense(weights, 2), gate, up, down,
             Activations.Dense(hidden, Intermediate), Activations.Dense(y, Hidden), 2);
-        return [.. Read(hidden), .. Read(y)];
+        float[] routed = [.. Read(hidden), .. Read(y)];
+
+        using Matrix sharedGate = Weights(encoding, Shared, Hidden);
+        using Matrix sharedUp = Weights(encoding, Shared, Hidden);
+        using Matrix sharedDown = Weights(encoding, Hidden, Shared);
+        using var sharedHidden = Zeros(2 * Shared);
+        using var ups = Zeros(2 * Shared);
+        backend.AddExperts(
+            Activations.Dense(x, Hidden), ids, Activations.Dense(weights, 2), new ExpertSet(gate, up, down),
+            Activations.Dense(hidden, Intermediate), new SwiGluMatrices(sharedGate, sharedUp, sharedDown),
+            Activations.Dense(sharedHidden, Shared), Activations.Dense(ups, Shared), Activations.Dense(y, Hidden), 2);
+        return [.. routed, .. Read(sharedHidden), .. Read(y)];
     }
 
     private DeviceArray<float> Floats(int length)

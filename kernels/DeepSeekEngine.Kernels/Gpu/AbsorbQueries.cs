@@ -3,7 +3,8 @@ using ILGPU;
 namespace DeepSeekEngine.Kernels.Gpu;
 
 /// <summary>
-/// absorbed[t, h] = [q_nope[t, h] Wk_h, q_pe[t, h]], Wk_h = kv_b[h * (n + v) .. + n, :] (DeepSeek-V2, arXiv:2405.04434, section 2.1.2);
+/// absorbed[t, h] = [q_nope[t, h] Wk_h, q_pe[t, h]], Wk_h = kv_b[h * (n + v) .. + n, :] (DeepSeek-V2, arXiv:2405.04434, section 2.1.2),
+/// q_pe being rotated by the token's position on the way (<see cref="Gpu.Rope"/>) with Rotate = 1;
 /// q [tokens, H * (n + r)], absorbed [tokens, H * (c + r)].
 /// Grid: (ceil((c + r) / GroupSize), tokens, H); a thread an element.
 /// </summary>
@@ -15,6 +16,12 @@ internal static class AbsorbQueries
         public required WeightView KvB;
         public required RowView Absorbed;
         public required MlaSizes Sizes;
+
+        /// <summary>Read with Rotate = 1 alone, as the tokens are.</summary>
+        public required ArrayView<float> Rope;
+
+        public required TokenView Tokens;
+        public required int Rotate;
     }
 
     [GpuKernel]
@@ -53,7 +60,14 @@ internal static class AbsorbQueries
             }
             else
             {
-                value = p.Q.Data[query + p.Sizes.Nope + column - latent];
+                int element = column - latent;
+                long at = query + p.Sizes.Nope + element;
+                value = p.Q.Data[at];
+                if (p.Rotate == 1)
+                {
+                    long angle = (long)p.Tokens.Position(token) * p.Sizes.Rope + (element & ~1);
+                    value = Rope.Rotated(p.Q.Data, at - (element & 1), p.Rope, angle, element & 1);
+                }
             }
 
             p.Absorbed.Data[p.Absorbed.Row(token) + head * (latent + p.Sizes.Rope) + column] = value;

@@ -18,6 +18,7 @@ internal static class AppendLatents
         public required RowView Cache;
         public required int LatentWidth;
         public required int RopeWidth;
+        public required int AlignedKv;
     }
 
     [GpuKernel]
@@ -25,11 +26,17 @@ internal static class AppendLatents
         where TPlatform : struct, IPlatform
     {
         ArrayView<float> scratch = SharedMemory.Allocate<float>(TPlatform.GroupSize);
-        int token = Grid.IdxX;
+        Append<TPlatform>(p, Grid.IdxX, scratch);
+    }
+
+    /// <summary>Appends a token's row; to be called by all threads of a group.</summary>
+    public static void Append<TPlatform>(Parameters p, int token, ArrayView<float> scratch)
+        where TPlatform : struct, IPlatform
+    {
         int position = p.Tokens.Position(token);
         long kv = p.Kv.Row(token);
         long cache = p.Cache.Row(p.Tokens.CacheRow(token, position));
-        RmsNorm.Normalize<TPlatform>(p.Kv.Data, kv, p.NormWeight, p.Epsilon, p.Cache.Data, cache, p.LatentWidth, scratch);
+        RmsNorm.Normalize<TPlatform>(p.Kv.Data, kv, p.NormWeight, p.Epsilon, p.Cache.Data, cache, p.LatentWidth, p.AlignedKv, scratch);
 
         long angles = (long)position * p.RopeWidth;
         for (int i = Group.IdxX << 1; i < p.RopeWidth; i += TPlatform.GroupSize << 1)

@@ -51,7 +51,9 @@ internal static class ExpertOrder
     }
 }
 
-/// <summary>Up to four slots that follow each other in <see cref="ExpertOrder"/> and have the same expert.</summary>
+/// <summary>
+/// Up to four slots that follow each other in <see cref="ExpertOrder"/> and have the same expert; or tokens, of an expert that all have.
+/// </summary>
 internal struct SlotTile
 {
     public int A;
@@ -60,6 +62,16 @@ internal struct SlotTile
     public int D;
     public int Expert;
     public int Count;
+
+    /// <summary>The tokens from <paramref name="first"/> on, as many as there are until <paramref name="end"/>.</summary>
+    public static SlotTile OfTokens(int first, int end) => new()
+    {
+        A = first,
+        B = first + 1,
+        C = first + 2,
+        D = first + 3,
+        Count = end - first < WeightView.TokenTile ? end - first : WeightView.TokenTile,
+    };
 
     /// <summary>The tile that begins at a position.</summary>
     /// <param name="end">Where the block of tokens ends.</param>

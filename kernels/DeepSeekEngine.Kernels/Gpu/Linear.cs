@@ -28,15 +28,23 @@ internal static class Linear
         int token = Grid.IdxY * WeightView.TokenTile;
         TokenTile tokens = TokenTile.Following(p.X, token, p.Tokens);
         PanelProduct.Run<TWeight, TPlatform>(p.Weight, 0, Grid.IdxX, p.X.Data, tokens, scratch);
+        Store<TPlatform>(scratch, p.Y, token, tokens.Count, Grid.IdxX, p.Weight.Rows, p.Accumulate);
+    }
+
+    /// <summary>Writes what <see cref="PanelProduct"/> left, or adds it, to the rows of y from a token on.</summary>
+    public static void Store<TPlatform>(
+        ArrayView<Float4> products, RowView y, int token, int tokens, int panel, int rows, int accumulate)
+        where TPlatform : struct, IPlatform
+    {
         for (int i = Group.IdxX; i < PackedLayout.PanelRows * WeightView.TokenTile; i += TPlatform.GroupSize)
         {
             int tile = i >> 4;
-            int row = (Grid.IdxX << 4) + (i & 15);
-            if (tile < tokens.Count && row < p.Weight.Rows)
+            int row = (panel << 4) + (i & 15);
+            if (tile < tokens && row < rows)
             {
-                long at = p.Y.Row(token + tile) + row;
-                float value = scratch[(i & 15) * (TPlatform.GroupSize >> 2)].At(tile);
-                p.Y.Data[at] = p.Accumulate == 0 ? value : p.Y.Data[at] + value;
+                long at = y.Row(token + tile) + row;
+                float value = products[(i & 15) * (TPlatform.GroupSize >> 2)].At(tile);
+                y.Data[at] = accumulate == 0 ? value : y.Data[at] + value;
             }
         }
     }

@@ -41,10 +41,19 @@ internal static class PanelProduct
         WeightView weights, int expert, int panel, ArrayView<float> x, TokenTile tokens, ArrayView<Float4> scratch)
         where TWeight : struct, IWeightFormat
         where TPlatform : struct, IPlatform
+        => Run<TWeight, TPlatform, PlainRows>(weights, expert, panel, x, tokens, default, scratch);
+
+    /// <summary>The same of what <paramref name="input"/> makes of the rows of x.</summary>
+    public static void Run<TWeight, TPlatform, TInput>(
+        WeightView weights, int expert, int panel, ArrayView<float> x, TokenTile tokens, TInput input, ArrayView<Float4> scratch)
+        where TWeight : struct, IWeightFormat
+        where TPlatform : struct, IPlatform
+        where TInput : struct, IRowInput<TInput>
     {
         int lanes = TPlatform.GroupSize >> 2;
         int lane = Group.IdxX >> 2;
-        Rows4<Float4> sums = Share<TWeight>(weights, expert, (panel << 2) + (Group.IdxX & 3), lane, lanes, x, tokens);
+        Rows4<Float4> sums = Share<TWeight, TInput>(
+            weights, expert, (panel << 2) + (Group.IdxX & 3), lane, lanes, x, tokens, input);
         int at = (Group.IdxX & 3) * (lanes << 2) + lane;
         Group.Barrier();
         scratch[at] = sums.A;
@@ -66,9 +75,10 @@ internal static class PanelProduct
         }
     }
 
-    private static Rows4<Float4> Share<TWeight>(
-        WeightView weights, int expert, int rowQuad, int firstChunk, int stride, ArrayView<float> x, TokenTile tokens)
+    private static Rows4<Float4> Share<TWeight, TInput>(
+        WeightView weights, int expert, int rowQuad, int firstChunk, int stride, ArrayView<float> x, TokenTile tokens, TInput input)
         where TWeight : struct, IWeightFormat
+        where TInput : struct, IRowInput<TInput>
     {
         Rows4<Float4> sums = default;
         Rows4<long> begin = weights.Begin<TWeight>(expert, rowQuad);
@@ -84,16 +94,16 @@ internal static class PanelProduct
             Rows4<Quad> loaded = weights.Load<TWeight>(begin, rowQuad, chunk);
             Rows4<Float4> part = TWeight.Scaled ? default : sums;
             int column = chunk << TWeight.ChunkShift;
-            part = Part<TWeight>(part, loaded, 0, x, column, weights.Columns, tokens);
+            part = Part<TWeight, TInput>(part, loaded, 0, x, column, weights.Columns, tokens, input);
             if (TWeight.ChunkShift > 2)
             {
-                part = Part<TWeight>(part, loaded, 1, x, column + 4, weights.Columns, tokens);
+                part = Part<TWeight, TInput>(part, loaded, 1, x, column + 4, weights.Columns, tokens, input);
             }
 
             if (TWeight.ChunkShift > 3)
             {
-                part = Part<TWeight>(part, loaded, 2, x, column + 8, weights.Columns, tokens);
-                part = Part<TWeight>(part, loaded, 3, x, column + 12, weights.Columns, tokens);
+                part = Part<TWeight, TInput>(part, loaded, 2, x, column + 8, weights.Columns, tokens, input);
+                part = Part<TWeight, TInput>(part, loaded, 3, x, column + 12, weights.Columns, tokens, input);
             }
 
             if (TWeight.Scaled)
@@ -114,22 +124,23 @@ internal static class PanelProduct
     }
 
     /// <summary>Four rows by four columns, for every token.</summary>
-    private static Rows4<Float4> Part<TWeight>(
-        Rows4<Float4> sums, Rows4<Quad> loaded, int part, ArrayView<float> x, int column, int columns, TokenTile tokens)
+    private static Rows4<Float4> Part<TWeight, TInput>(
+        Rows4<Float4> sums, Rows4<Quad> loaded, int part, ArrayView<float> x, int column, int columns, TokenTile tokens, TInput input)
         where TWeight : struct, IWeightFormat
+        where TInput : struct, IRowInput<TInput>
     {
         Float4 a = TWeight.Decode(loaded.A, part);
         Float4 b = TWeight.Decode(loaded.B, part);
         Float4 c = TWeight.Decode(loaded.C, part);
         Float4 d = TWeight.Decode(loaded.D, part);
-        Float4 values = Load(x, tokens.A, column, columns);
+        Float4 values = TInput.Take(input, Load(x, tokens.A, column, columns), 0, column, columns);
         sums.A.X += Dot(a, values);
         sums.B.X += Dot(b, values);
         sums.C.X += Dot(c, values);
         sums.D.X += Dot(d, values);
         if (tokens.Count > 1)
         {
-            values = Load(x, tokens.B, column, columns);
+            values = TInput.Take(input, Load(x, tokens.B, column, columns), 1, column, columns);
             sums.A.Y += Dot(a, values);
             sums.B.Y += Dot(b, values);
             sums.C.Y += Dot(c, values);
@@ -138,7 +149,7 @@ internal static class PanelProduct
 
         if (tokens.Count > 2)
         {
-            values = Load(x, tokens.C, column, columns);
+            values = TInput.Take(input, Load(x, tokens.C, column, columns), 2, column, columns);
             sums.A.Z += Dot(a, values);
             sums.B.Z += Dot(b, values);
             sums.C.Z += Dot(c, values);
@@ -147,7 +158,7 @@ internal static class PanelProduct
 
         if (tokens.Count > 3)
         {
-            values = Load(x, tokens.D, column, columns);
+            values = TInput.Take(input, Load(x, tokens.D, column, columns), 3, column, columns);
             sums.A.W += Dot(a, values);
             sums.B.W += Dot(b, values);
             sums.C.W += Dot(c, values);
@@ -158,7 +169,7 @@ internal static class PanelProduct
     }
 
     /// <summary>Four values of a row, zero where it has ended.</summary>
-    private static Float4 Load(ArrayView<float> x, long row, int column, int columns)
+    public static Float4 Load(ArrayView<float> x, long row, int column, int columns)
     {
         Float4 values = default;
         long at = row + column;

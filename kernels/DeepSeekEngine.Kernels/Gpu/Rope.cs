@@ -15,7 +15,18 @@ internal static class Rope
         float b = xs[x + 1];
         float cos = table[angle];
         float sin = table[angle + 1];
-        ys[y] = a * cos - b * sin;
-        ys[y + 1] = a * sin + b * cos;
+        ys[y] = First(a, b, cos, sin);
+        ys[y + 1] = Second(a, b, cos, sin);
     }
+
+    /// <summary>Element 0 or 1 of the pair at x, rotated by the cosine and sine at angle.</summary>
+    public static float Rotated(ArrayView<float> xs, long x, ArrayView<float> table, long angle, int element)
+        => element == 0
+            ? First(xs[x], xs[x + 1], table[angle], table[angle + 1])
+            : Second(xs[x], xs[x + 1], table[angle], table[angle + 1]);
+
+    /// <summary>With roundings that are stated, so that every kernel has the same bits.</summary>
+    private static float First(float a, float b, float cos, float sin) => Fused.MultiplyAdd(a, cos, -(b * sin));
+
+    private static float Second(float a, float b, float cos, float sin) => Fused.MultiplyAdd(a, sin, b * cos);
 }

@@ -6,6 +6,7 @@ namespace DeepSeekEngine.Kernels.Gpu;
 /// y[t] += sum_i w[t, i] (silu(x[t] Wgate_e^T) * (x[t] Wup_e^T)) Wdown_e^T, e = ids[t, i] (DeepSeek-V3, arXiv:2412.19437, equation 12).
 /// Launched after <see cref="ExpertOrder"/>: <see cref="Hidden"/> fills hidden [tokens * k, intermediate], then <see cref="Down"/> sums
 /// over a token's experts in ascending order of their ids. Tokens of a block that chose the same expert share its decoded weights.
+/// Shared experts, which all tokens have, are one more matrix each; their sum is added last, as <see cref="Linear"/> would.
 /// </summary>
 internal static class RoutedExperts
 {
@@ -23,6 +24,15 @@ internal static class RoutedExperts
         public required int Chosen;
         public required int Slots;
         public required int BlockSlots;
+
+        /// <summary>Any valid views, as what follows, where there are no shared experts.</summary>
+        public required WeightView SharedGate;
+
+        public required WeightView SharedUp;
+        public required RowView SharedHidden;
+
+        /// <summary>Groups in x, after the slots, that a tile of tokens has for the panels of the shared experts.</summary>
+        public required int SharedGroups;
     }
 
     public struct DownParameters
@@ -36,11 +46,15 @@ internal static class RoutedExperts
         public required int Chosen;
         public required int Slots;
         public required int BlockSlots;
+        public required WeightView SharedDown;
+        public required RowView SharedHidden;
+        public required int HasShared;
     }
 
     /// <summary>
-    /// hidden[t * k + i, j] = silu(x[t] . Wgate_e[j]) * (x[t] . Wup_e[j]). Grid: (slots, panels of Wgate); a group a panel and a tile of
-    /// tokens of one expert, those at whose position no tile begins having nothing to do.
+    /// hidden[t * k + i, j] = silu(x[t] . Wgate_e[j]) * (x[t] . Wup_e[j]), and the same of the shared experts.
+    /// Grid: (slots + tiles of tokens * SharedGroups, panels of Wgate); a group a panel and a tile of tokens of one expert, those at whose
+    /// position no tile begins having nothing to do.
     /// </summary>
     [GpuKernel]
     public static void Hidden<TWeight, TPlatform>(HiddenParameters p)
@@ -50,22 +64,41 @@ internal static class RoutedExperts
         ArrayView<Float4> gates = SharedMemory.Allocate<Float4>(PanelProduct.ScratchLength(TPlatform.GroupSize));
         ArrayView<Float4> ups = SharedMemory.Allocate<Float4>(PanelProduct.ScratchLength(TPlatform.GroupSize));
         int position = Grid.IdxX;
-        if ((p.Order[(long)position * 2 + 1] & (WeightView.TokenTile - 1)) == 0)
+        int panel = Grid.IdxY;
+        int share = p.Chosen;
+        WeightView gate = p.Gate;
+        WeightView up = p.Up;
+        RowView hidden = p.Hidden;
+        SlotTile tile;
+        if (position < p.Slots)
         {
-            SlotTile tile = SlotTile.At(p.Ids, p.Order, position, End(position - position % p.BlockSlots, p.BlockSlots, p.Slots));
-            TokenTile tokens = tile.Rows(p.X, p.Chosen);
-            PanelProduct.Run<TWeight, TPlatform>(p.Gate, tile.Expert, Grid.IdxY, p.X.Data, tokens, gates);
-            PanelProduct.Run<TWeight, TPlatform>(p.Up, tile.Expert, Grid.IdxY, p.X.Data, tokens, ups);
-            for (int i = Group.IdxX; i < PackedLayout.PanelRows * WeightView.TokenTile; i += TPlatform.GroupSize)
+            if ((p.Order[(long)position * 2 + 1] & (WeightView.TokenTile - 1)) != 0)
             {
-                int row = (Grid.IdxY << 4) + (i & 15);
-                if (i >> 4 < tile.Count && row < p.Gate.Rows)
-                {
-                    int at = (i & 15) * (TPlatform.GroupSize >> 2);
-                    p.Hidden.Data[p.Hidden.Row(tile.Slot(i >> 4)) + row] = SwiGlu.Apply(gates[at].At(i >> 4), ups[at].At(i >> 4));
-                }
+                return;
             }
+
+            tile = SlotTile.At(p.Ids, p.Order, position, End(position - position % p.BlockSlots, p.BlockSlots, p.Slots));
         }
+        else
+        {
+            int index = (position - p.Slots) / p.SharedGroups;
+            panel += (position - p.Slots - index * p.SharedGroups) * p.Gate.Panels;
+            if (panel >= p.SharedGate.Panels)
+            {
+                return;
+            }
+
+            tile = SlotTile.OfTokens(index * WeightView.TokenTile, p.Slots / p.Chosen);
+            share = 1;
+            gate = p.SharedGate;
+            up = p.SharedUp;
+            hidden = p.SharedHidden;
+        }
+
+        TokenTile tokens = tile.Rows(p.X, share);
+        PanelProduct.Run<TWeight, TPlatform>(gate, tile.Expert, panel, p.X.Data, tokens, gates);
+        PanelProduct.Run<TWeight, TPlatform>(up, tile.Expert, panel, p.X.Data, tokens, ups);
+        SwiGlu.Store<TPlatform>(gates, ups, hidden, tile, panel, gate.Rows);
     }
 
     /// <summary>
@@ -117,6 +150,18 @@ internal static class RoutedExperts
             if (row < p.Down.Rows)
             {
                 p.Y.Data[p.Y.Row(firstToken + (i >> 4)) + row] += sums[i];
+            }
+        }
+
+        if (p.HasShared == 1)
+        {
+            int tokenEnd = end / p.Chosen;
+            for (int token = firstToken; token < tokenEnd; token += WeightView.TokenTile)
+            {
+                // Its barriers separate what is added from what was added above.
+                TokenTile tokens = TokenTile.Following(p.SharedHidden, token, tokenEnd);
+                PanelProduct.Run<TWeight, TPlatform>(p.SharedDown, 0, Grid.IdxX, p.SharedHidden.Data, tokens, scratch);
+                Linear.Store<TPlatform>(scratch, p.Y, token, tokens.Count, Grid.IdxX, p.SharedDown.Rows, 1);
             }
         }
     }

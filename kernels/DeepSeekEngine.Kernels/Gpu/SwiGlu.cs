@@ -30,5 +30,21 @@ internal static class SwiGlu
         }
     }
 
+    /// <summary>Writes what <see cref="PanelProduct"/> left of a panel of gate_proj and up_proj to a tile's rows of y.</summary>
+    public static void Store<TPlatform>(
+        ArrayView<Float4> gates, ArrayView<Float4> ups, RowView y, SlotTile tile, int panel, int rows)
+        where TPlatform : struct, IPlatform
+    {
+        for (int i = Group.IdxX; i < PackedLayout.PanelRows * WeightView.TokenTile; i += TPlatform.GroupSize)
+        {
+            int row = (panel << 4) + (i & 15);
+            if (i >> 4 < tile.Count && row < rows)
+            {
+                int at = (i & 15) * (TPlatform.GroupSize >> 2);
+                y.Data[y.Row(tile.Slot(i >> 4)) + row] = Apply(gates[at].At(i >> 4), ups[at].At(i >> 4));
+            }
+        }
+    }
+
     public static float Apply(float gate, float up) => gate / (1f + XMath.Exp(-gate)) * up;
 }

@@ -129,6 +129,15 @@ internal static class Quads
         W = Fused.MultiplyAdd(factor, row.W, sum.W),
     };
 
+    /// <summary>sum[j] + row[j]^2.</summary>
+    public static Float4 AddSquares(Float4 sum, Float4 row) => new()
+    {
+        X = Fused.MultiplyAdd(row.X, row.X, sum.X),
+        Y = Fused.MultiplyAdd(row.Y, row.Y, sum.Y),
+        Z = Fused.MultiplyAdd(row.Z, row.Z, sum.Z),
+        W = Fused.MultiplyAdd(row.W, row.W, sum.W),
+    };
+
     public static Float4 Scale(Float4 row, float factor)
         => new() { X = row.X * factor, Y = row.Y * factor, Z = row.Z * factor, W = row.W * factor };
 

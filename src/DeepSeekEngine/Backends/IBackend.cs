@@ -132,4 +132,42 @@ internal interface IBackend : IDeviceMemory, IDisposable
     void RoutedExperts(
         Activations x, DeviceArray<int> expertIds, Activations expertWeights,
         ExpertMatrices gate, ExpertMatrices up, ExpertMatrices down, Activations hidden, Activations y, int count);
+
+    /// <summary>
+    /// columns[t] = the column of the largest of x[t], the lowest of equals, 0 being more than -0; if any is not a number, the complement of
+    /// the first such column; if all are minus infinity, int.MinValue.
+    /// </summary>
+    void ArgMax(Activations x, DeviceArray<int> columns, int count);
+
+    // What follows is made of operations above, with their bits. A backend for which issuing an operation is not free does it in fewer.
+
+    /// <summary>normed[t] = RMSNorm(x[t]); y[t] = normed[t] W^T and, unless v is null, z[t] = normed[t] V^T.</summary>
+    void NormLinear(
+        Activations x, in Norm norm, Activations normed, Matrix w, Activations y, Matrix? v, Activations z, int count)
+        => Composed.NormLinear(this, x, norm, normed, w, y, v, z, count);
+
+    /// <summary>y[t] = RMSNorm(x[t]) W^T, and <see cref="AppendLatents"/>. What x holds afterwards is not specified.</summary>
+    void ProjectQueries(Activations x, in Norm norm, Matrix w, Activations y, in LatentAppend append, int count)
+        => Composed.ProjectQueries(this, x, norm, w, y, append, count);
+
+    /// <summary>
+    /// <see cref="AbsorbQueries"/> of queries after <see cref="RotateQueries"/>. Whether q is rotated afterwards is not specified.
+    /// </summary>
+    void AbsorbRotated(
+        Activations q, DeviceArray<float> rope, in TokenTables tokens, Matrix kvB, in MlaShape shape, Activations absorbed, int count)
+        => Composed.AbsorbRotated(this, q, rope, tokens, kvB, shape, absorbed, count);
+
+    /// <summary>x[t] += (silu(h Wgate^T) * (h Wup^T)) Wdown^T, h = RMSNorm(x[t]). The other activations are workspace.</summary>
+    void AddNormedSwiGlu(
+        Activations x, in Norm norm, Activations normed, in SwiGluMatrices mlp, Activations hidden, Activations up, int count)
+        => Composed.AddNormedSwiGlu(this, x, norm, normed, mlp, hidden, up, count);
+
+    /// <summary>
+    /// y[t] += <see cref="RoutedExperts"/> of x[t], then y[t] += (silu(x[t] Wgate^T) * (x[t] Wup^T)) Wdown^T of the shared ones.
+    /// </summary>
+    /// <param name="hidden">Workspace, as for the routed experts; sharedHidden and sharedUp are that of the shared ones.</param>
+    void AddExperts(
+        Activations x, DeviceArray<int> expertIds, Activations expertWeights, in ExpertSet experts, Activations hidden,
+        in SwiGluMatrices shared, Activations sharedHidden, Activations sharedUp, Activations y, int count)
+        => Composed.AddExperts(this, x, expertIds, expertWeights, experts, hidden, shared, sharedHidden, sharedUp, y, count);
 }

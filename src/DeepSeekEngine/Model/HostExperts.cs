@@ -47,14 +47,14 @@ internal sealed class HostExperts : IDisposable
     }
 
     /// <summary>Computes what <see cref="Fetch"/> brought and sends the sum to <see cref="Workspace.Routed"/>.</summary>
-    public void Compute(IBackend host, ExpertMatrices gate, ExpertMatrices up, ExpertMatrices down, Workspace w, int count)
+    public void Compute(IBackend host, in ExpertSet experts, Workspace w, int count)
     {
         for (var t = 0; t < count; t++)
         {
             _sum.Array.Upload(_zeros, (long)t * _sum.Width);
         }
 
-        host.RoutedExperts(_input, _ids, _weights, gate, up, down, _hidden, _sum, count);
+        host.RoutedExperts(_input, _ids, _weights, experts.Gate, experts.Up, experts.Down, _hidden, _sum, count);
         _sum.Array.CopyTo(w.Routed.Array, count * _sum.Width);
     }
 

@@ -25,10 +25,10 @@ internal sealed class MlaAttention
     private readonly ModelConfig _config;
     private readonly MlaShape _shape;
     private readonly Matrix? _qA;
-    private readonly DeviceArray<float>? _qANorm;
+    private readonly Norm _qANorm;
     private readonly Matrix _q;
     private readonly Matrix _kvA;
-    private readonly DeviceArray<float> _kvANorm;
+    private readonly Norm _kvANorm;
     private readonly Matrix _kvB;
     private readonly Matrix _o;
 
@@ -40,7 +40,7 @@ internal sealed class MlaAttention
         if (config.QLoraRank is { } rank)
         {
             _qA = weights.Matrix($"{prefix}q_a_proj.weight", rank, config.HiddenSize);
-            _qANorm = weights.Vector($"{prefix}q_a_layernorm.weight", rank);
+            _qANorm = new Norm(weights.Vector($"{prefix}q_a_layernorm.weight", rank), ModelConfig.LatentNormEpsilon);
             _q = weights.Matrix($"{prefix}q_b_proj.weight", queryWidth, rank);
         }
         else
@@ -49,29 +49,26 @@ internal sealed class MlaAttention
         }
 
         _kvA = weights.Matrix($"{prefix}kv_a_proj_with_mqa.weight", _shape.CacheRow, config.HiddenSize);
-        _kvANorm = weights.Vector($"{prefix}kv_a_layernorm.weight", _shape.Latent);
+        _kvANorm = new Norm(weights.Vector($"{prefix}kv_a_layernorm.weight", _shape.Latent), ModelConfig.LatentNormEpsilon);
         _kvB = weights.Matrix($"{prefix}kv_b_proj.weight", _shape.Heads * _shape.KeyValueHead, _shape.Latent);
         _o = weights.Matrix($"{prefix}o_proj.weight", config.HiddenSize, _shape.Heads * _shape.Value);
     }
 
-    /// <summary>Adds the attention of <see cref="Workspace.Normed"/> to <see cref="Workspace.X"/>.</summary>
-    public void Forward(in Step step, Activations cache)
+    /// <summary>x += Attention(RMSNorm(x)) for <see cref="Workspace.X"/>.</summary>
+    public void Forward(in Step step, in Norm norm, Activations cache)
     {
         var (b, w, n) = (step.Backend, step.Workspace, step.Count);
+        var append = new LatentAppend(w.KeyValueLatents, _kvANorm, step.Rope, step.Tokens, _shape, cache);
         if (_qA is not null)
         {
-            b.Linear(w.Normed, _qA, w.QueryLatents, n);
-            b.RmsNorm(w.QueryLatents, _qANorm!, ModelConfig.LatentNormEpsilon, w.QueryLatents, n);
-            b.Linear(w.QueryLatents, _q, w.Queries, n);
+            b.NormLinear(w.X, norm, w.Normed, _qA, w.QueryLatents, _kvA, w.KeyValueLatents, n);
+            b.ProjectQueries(w.QueryLatents, _qANorm, _q, w.Queries, append, n);
         }
         else
         {
-            b.Linear(w.Normed, _q, w.Queries, n);
+            b.NormLinear(w.X, norm, w.Normed, _q, w.Queries, _kvA, w.KeyValueLatents, n);
+            Composed.AppendLatents(b, append, n);
         }
-
-        b.RotateQueries(w.Queries, step.Rope, step.Tokens, _shape, n);
-        b.Linear(w.Normed, _kvA, w.KeyValueLatents, n);
-        b.AppendLatents(w.KeyValueLatents, _kvANorm, ModelConfig.LatentNormEpsilon, step.Rope, step.Tokens, _shape, cache, n);
 
         // Neighbouring sequences that take the absorbed form share its operations; an expanded one has keys and values of its own.
         var absorbedFrom = 0;
@@ -95,8 +92,9 @@ internal sealed class MlaAttention
         for (int row = from, count; row < to; row += count)
         {
             count = Math.Min(to - row, Workspace.AbsorbedRows);
-            b.AbsorbQueries(w.Queries.From(row), _kvB, _shape, w.Absorbed, count);
-            b.LatentAttention(w.Absorbed, cache, step.Tokens.From(row), _shape, w.Context, count);
+            var tokens = step.Tokens.From(row);
+            b.AbsorbRotated(w.Queries.From(row), step.Rope, tokens, _kvB, _shape, w.Absorbed, count);
+            b.LatentAttention(w.Absorbed, cache, tokens, _shape, w.Context, count);
             b.ProjectLatents(w.Context, _kvB, _shape, w.Heads.From(row), count);
         }
     }
@@ -106,6 +104,7 @@ internal sealed class MlaAttention
         var (b, w) = (step.Backend, step.Workspace);
         var (row, context) = (sequence.FirstRow, sequence.ContextLength);
         var tokens = step.Tokens.From(row);
+        b.RotateQueries(w.Queries.From(row), step.Rope, tokens, _shape, sequence.Count);
         for (int start = 0, count; start < context; start += count)
         {
             count = Math.Min(context - start, Workspace.ExpandedPositions);

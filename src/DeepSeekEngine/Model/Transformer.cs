@@ -117,6 +117,17 @@ internal sealed class Transformer : IDisposable
     public void Logits(int output, Span<float> logits)
         => Workspace.Logits.Array.Download(logits[..Config.VocabSize], (long)output * Config.VocabSize);
 
+    /// <summary>
+    /// Waits for the step and copies to the host, of each of its first outputs, nothing but the most probable of the first
+    /// <paramref name="vocabulary"/> tokens, as <see cref="IBackend.ArgMax"/> says it.
+    /// </summary>
+    public void MostProbable(Span<int> tokens, int vocabulary)
+    {
+        var w = Workspace;
+        _devices[^1].ArgMax(w.Logits.Columns(0, vocabulary), w.Chosen, tokens.Length);
+        w.Chosen.Download(tokens);
+    }
+
     /// <summary>The activations of the device a layer is on; -1 is the embedding.</summary>
     public Workspace WorkspaceOf(int layer) => _parts.Stages[_parts.Placement.DeviceOf(Math.Max(0, layer))].Workspace;
 

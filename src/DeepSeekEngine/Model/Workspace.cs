@@ -37,6 +37,7 @@ internal sealed class Workspace : IDisposable
             Up = Rows(maxTokens, mlpWidth);
             OutputHidden = Rows(maxOutputs, config.HiddenSize);
             Logits = Rows(maxOutputs, config.VocabSize);
+            Chosen = Own(memory.Allocate<int>(maxOutputs));
             var router = config.Router;
             RouterLogits = Rows(maxTokens, router?.Experts ?? 0);
             ExpertWeights = Rows(maxTokens, router?.ExpertsPerToken ?? 0);
@@ -85,6 +86,9 @@ internal sealed class Workspace : IDisposable
     public Activations OutputHidden { get; }
 
     public Activations Logits { get; }
+
+    /// <summary>The most probable token of each output, as <see cref="IBackend.ArgMax"/> says it.</summary>
+    public DeviceArray<int> Chosen { get; }
 
     public Activations RouterLogits { get; }
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Numerics.Tensors;
 using System.Threading.Channels;
 using DeepSeekEngine.Diagnostics;
 using DeepSeekEngine.Model;
@@ -17,6 +16,7 @@ internal sealed class Engine : IAsyncDisposable
     private readonly Scheduler _scheduler;
     private readonly ILogger _logger;
     private readonly float[] _logits;
+    private readonly int[] _mostProbable;
     private readonly int _sampledVocabulary;
     private readonly int _maxQueued;
     private readonly SpeculationGovernor _governor;
@@ -37,6 +37,7 @@ internal sealed class Engine : IAsyncDisposable
         _scheduler = new Scheduler(transformer.Limits, transformer.Cache.Pool, options.MaxConcurrentRequests, prefillChunk);
         _logger = logger;
         _logits = new float[transformer.Config.VocabSize];
+        _mostProbable = new int[transformer.Limits.Outputs];
         _sampledVocabulary = Math.Min(sampledVocabulary, _logits.Length);
         _maxQueued = options.MaxQueuedRequests;
         _governor = new SpeculationGovernor(transformer.MtpModules > 0 ? options.SpeculativeDecoding : false);
@@ -146,6 +147,7 @@ internal sealed class Engine : IAsyncDisposable
         try
         {
             _transformer.Forward(step);
+            ChooseOnDevice(step);
         }
         catch (Exception exception)
         {
@@ -189,8 +191,7 @@ internal sealed class Engine : IAsyncDisposable
             bool another;
             do
             {
-                _transformer.Logits(request.Output + accepted, _logits);
-                another = request.Accept(_logits.AsSpan(0, _sampledVocabulary));
+                another = AcceptOutput(request, request.Output + accepted);
                 accepted++;
             }
             while (another && accepted < request.OutputCount);
@@ -202,6 +203,30 @@ internal sealed class Engine : IAsyncDisposable
         }
 
         return accepted;
+    }
+
+    /// <summary>Brings the most probable tokens of the step's outputs here, where a request wants no more than that.</summary>
+    private void ChooseOnDevice(Batch step)
+    {
+        foreach (var request in _scheduler.Answering)
+        {
+            if (request.TakesMostProbable)
+            {
+                _transformer.MostProbable(_mostProbable.AsSpan(0, step.OutputCount), _sampledVocabulary);
+                return;
+            }
+        }
+    }
+
+    private bool AcceptOutput(Request request, int output)
+    {
+        if (request.TakesMostProbable)
+        {
+            return request.Accept(_mostProbable[output]);
+        }
+
+        _transformer.Logits(output, _logits);
+        return request.Accept(_logits.AsSpan(0, _sampledVocabulary));
     }
 
     /// <summary>
@@ -217,13 +242,14 @@ internal sealed class Engine : IAsyncDisposable
         }
 
         _transformer.Draft(_drafts);
+        _transformer.MostProbable(_mostProbable.AsSpan(0, _drafts.OutputCount), _sampledVocabulary);
         var output = 0;
         foreach (var request in _scheduler.InStep)
         {
             if (request.WantsDraft)
             {
-                _transformer.Logits(output++, _logits);
-                request.Draft(TensorPrimitives.IndexOfMax<float>(_logits.AsSpan(0, _sampledVocabulary)));
+                // Where there is none, any guess will do: the next step verifies it.
+                request.Draft(Math.Max(0, _mostProbable[output++]));
             }
         }
     }

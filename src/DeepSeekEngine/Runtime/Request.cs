@@ -196,18 +196,30 @@ internal sealed class Request
         _tokens[TokenCount] = token;
     }
 
+    /// <summary>Whether all it wants of logits is the most probable token.</summary>
+    public bool TakesMostProbable => _sampler.TakesMostProbable && _logProbabilities is null;
+
     /// <summary>Chooses the next token from its logits and passes on the text it completes.</summary>
     /// <param name="logits">[vocabulary]; overwritten.</param>
     /// <returns>Whether it is the drafted token, so that the logits after that are its too.</returns>
     public bool Accept(Span<float> logits)
     {
         _logProbabilities?.Observe(logits);
-        var token = NextToken(logits);
+        var token = ForcedToken() ?? _sampler.Sample(logits);
         if (_logProbabilities is not null)
         {
             _text.Append(_logProbabilities.Of(token));
         }
 
+        return Take(token);
+    }
+
+    /// <summary>The same where the request <see cref="TakesMostProbable"/>.</summary>
+    /// <param name="mostProbable">As <see cref="Backends.IBackend.ArgMax"/> says it.</param>
+    public bool Accept(int mostProbable) => Take(ForcedToken() ?? Sampler.Checked(mostProbable));
+
+    private bool Take(int token)
+    {
         var drafted = OutputCount > 1 && TokenCount == _stepStart + 1;
         _draftedTokens += drafted ? 1 : 0;
         drafted &= token == _draft;
@@ -261,7 +273,8 @@ internal sealed class Request
         _chunks.Writer.TryComplete(exception);
     }
 
-    private int NextToken(Span<float> logits)
+    /// <summary>The next token where it is not the model that chooses it.</summary>
+    private int? ForcedToken()
     {
         if (_closing < _closeReasoning.Length)
         {
@@ -274,7 +287,7 @@ internal sealed class Request
             return _closeReasoning[0];
         }
 
-        return _sampler.Sample(logits);
+        return null;
     }
 
     private void Finish(FinishReason reason)

@@ -28,6 +28,9 @@ internal sealed class Sampler
         _random = new SplitMix64((ulong)parameters.Seed);
     }
 
+    /// <summary>Whether it always chooses the most probable token, so that it need not see logits.</summary>
+    public bool TakesMostProbable => _parameters.Temperature == 0 && _penalties is null;
+
     /// <summary>Tells the repetition penalty of the prompt.</summary>
     public void AddPrompt(ReadOnlySpan<int> tokens) => _penalties?.AddPrompt(tokens);
 
@@ -39,6 +42,13 @@ internal sealed class Sampler
     /// <exception cref="InvalidOperationException">A logit is NaN, or none is more than -inf.</exception>
     public int Sample(Span<float> logits) => Sample(logits, _parameters.Temperature > 0 ? _random.NextDouble() : 0);
 
+    /// <summary>The most probable token.</summary>
+    /// <param name="token">As <see cref="Backends.IBackend.ArgMax"/> says it.</param>
+    /// <exception cref="InvalidOperationException">A logit is NaN, or none is more than -inf.</exception>
+    public static int Checked(int token) => token >= 0 ? token : throw new InvalidOperationException(token == int.MinValue
+        ? "Every token's logit is minus infinity: there is nothing to sample."
+        : $"The logit of token {~token} is not a number: the weights are damaged, or the arithmetic overflowed.");
+
     /// <summary>Chooses the token at a given place of the cumulative distribution.</summary>
     /// <param name="logits">[vocabulary]; overwritten.</param>
     /// <param name="u">In [0, 1).</param>
@@ -47,13 +57,7 @@ internal sealed class Sampler
         _penalties?.Apply(logits);
         int best = TensorPrimitives.IndexOfMax<float>(logits);
         float max = logits[best];
-        if (float.IsNaN(max) || float.IsNegativeInfinity(max))
-        {
-            throw new InvalidOperationException(float.IsNaN(max)
-                ? $"The logit of token {best} is not a number: the weights are damaged, or the arithmetic overflowed."
-                : "Every token's logit is minus infinity: there is nothing to sample.");
-        }
-
+        _ = Checked(float.IsNaN(max) ? ~best : float.IsNegativeInfinity(max) ? int.MinValue : best);
         if (_parameters.Temperature == 0 || float.IsPositiveInfinity(max))
         {
             return best;

@@ -30,7 +30,7 @@ internal sealed class IlgpuArray<T>(IlgpuBackend owner, MemoryBuffer1D<T, Stride
         }
     }
 
-    public override void Download(Span<T> destination, long offset = 0)
+    public override unsafe void Download(Span<T> destination, long offset = 0)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         CheckRange(offset, destination.Length);
@@ -38,6 +38,7 @@ internal sealed class IlgpuArray<T>(IlgpuBackend owner, MemoryBuffer1D<T, Stride
         {
             View.SubView(offset, destination.Length).CopyToCPU(owner.Stream, destination);
             owner.Staging.Drained();
+            owner.DownloadedBytes += (long)destination.Length * sizeof(T);
         }
     }
 

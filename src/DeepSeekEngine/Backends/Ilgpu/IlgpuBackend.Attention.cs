@@ -46,33 +46,50 @@ internal sealed partial class IlgpuBackend
             return;
         }
 
-        appendLatents.Launch(count, 1, 1, new()
-        {
-            Kv = Rows(kv, count, shape.CacheRow),
-            NormWeight = View(normWeight, shape.Latent),
-            Epsilon = epsilon,
-            Rope = RopeTable(rope, tokens, shape),
-            Tokens = View(tokens, count),
-            Cache = Rows(cache, 1, shape.CacheRow),
-            LatentWidth = shape.Latent,
-            RopeWidth = shape.Rope,
-        });
+        appendLatents.Launch(
+            count, 1, 1, View(new LatentAppend(kv, new Norm(normWeight, epsilon), rope, tokens, shape, cache), count));
     }
 
     public void AbsorbQueries(Activations q, Matrix kvB, in MlaShape shape, Activations absorbed, int count)
     {
-        if (!Any(count))
+        if (Any(count))
         {
-            return;
+            AbsorbQueries(q, kvB, shape, absorbed, count, 0, View(q.Array, 0), default);
         }
+    }
 
+    private void AbsorbQueries(
+        in Activations q, Matrix kvB, in MlaShape shape, in Activations absorbed, int count,
+        int rotate, ArrayView<float> rope, TokenView tokens)
+    {
         absorbQueries[(int)kvB.Encoding].LaunchElements(shape.CacheRow, count, shape.Heads, new()
         {
             Q = Rows(q, count, shape.Heads * shape.QueryHead),
             KvB = View(kvB, shape.Heads * shape.KeyValueHead, shape.Latent),
             Absorbed = Rows(absorbed, count, shape.Heads * shape.CacheRow),
             Sizes = MlaSizes.From(shape),
+            Rope = rope,
+            Tokens = tokens,
+            Rotate = rotate,
         });
+    }
+
+    private AppendLatents.Parameters View(in LatentAppend append, int count)
+    {
+        MlaShape shape = append.Shape;
+        RowView keyValues = Rows(append.KeyValues, count, shape.CacheRow);
+        return new()
+        {
+            Kv = keyValues,
+            NormWeight = View(append.Norm.Weight, shape.Latent),
+            Epsilon = append.Norm.Epsilon,
+            Rope = RopeTable(append.Rope, append.Tokens, shape),
+            Tokens = View(append.Tokens, count),
+            Cache = Rows(append.Cache, 1, shape.CacheRow),
+            LatentWidth = shape.Latent,
+            RopeWidth = shape.Rope,
+            AlignedKv = keyValues.IsAligned(shape.Latent) ? 1 : 0,
+        };
     }
 
     public void LatentAttention(

@@ -50,13 +50,15 @@ internal sealed partial class IlgpuBackend
             return;
         }
 
+        RowView rows = Rows(x, count, x.Width);
         rmsNorm.Launch(count, 1, 1, new()
         {
-            X = Rows(x, count, x.Width),
+            X = rows,
             Weight = View(weight, x.Width),
             Epsilon = epsilon,
             Y = Rows(y, count, x.Width),
             Width = x.Width,
+            Aligned = rows.IsAligned(x.Width) ? 1 : 0,
         });
     }
 

@@ -9,13 +9,13 @@ namespace DeepSeekEngine.Backends.Ilgpu;
 /// <content>Mixture of experts.</content>
 internal sealed partial class IlgpuBackend
 {
-    private readonly LoadedKernel<SelectExperts.Parameters> selectExperts;
     /// <summary>Tokens up to which blocks are small, so that there are enough groups when each expert has few tokens anyway.</summary>
     private const int FewTokens = 16;
 
     private const int FewBlockTokens = 4;
 
     private readonly List<MemoryBuffer1D<int, Stride1D.Dense>> orders = [];
+    private readonly LoadedKernel<SelectExperts.Parameters> selectExperts;
     private readonly LoadedKernel<ExpertOrder.Parameters> expertOrder;
     private readonly LoadedKernel<RoutedExperts.HiddenParameters>[] expertsHidden;
     private readonly LoadedKernel<RoutedExperts.DownParameters>[] expertsDown;
@@ -52,12 +52,18 @@ internal sealed partial class IlgpuBackend
     public void RoutedExperts(
         Activations x, DeviceArray<int> expertIds, Activations expertWeights,
         ExpertMatrices gate, ExpertMatrices up, ExpertMatrices down, Activations hidden, Activations y, int count)
+        => Experts(x, expertIds, expertWeights, new ExpertSet(gate, up, down), hidden, y, count, null);
+
+    private void Experts(
+        in Activations x, DeviceArray<int> expertIds, in Activations expertWeights, in ExpertSet experts, in Activations hidden,
+        in Activations y, int count, in SharedViews? shared)
     {
+        (ExpertMatrices gate, ExpertMatrices up, ExpertMatrices down) = experts;
         if (gate.Encoding != up.Encoding || gate.Experts != up.Experts || gate.Experts != down.Experts)
         {
             throw new ArgumentException(
                 $"gate ({gate.Experts} {gate.Encoding}), up ({up.Experts} {up.Encoding}) and down ({down.Experts}) do not belong together.",
-                nameof(up));
+                nameof(experts));
         }
 
         if (!Any(count))
@@ -73,17 +79,26 @@ internal sealed partial class IlgpuBackend
         var order = OrderOf(slots);
         var hiddenRows = Rows(hidden, slots, gate.Rows);
         expertOrder.LaunchElements(slots, 1, 1, new() { Ids = ids, Order = order, Slots = slots, BlockSlots = blockSlots });
-        expertsHidden[(int)gate.Encoding].Launch(slots, PackedLayout.Panels(gate.Rows), 1, new()
+        var gateView = View(gate, gate.Rows, gate.Columns);
+        var upView = View(up, gate.Rows, gate.Columns);
+        var downView = View(down, down.Rows, gate.Rows);
+        int panels = PackedLayout.Panels(gate.Rows);
+        int sharedGroups = shared is { } views ? (PackedLayout.Panels(views.Gate.Rows) + panels - 1) / panels : 0;
+        expertsHidden[(int)gate.Encoding].Launch(checked(slots + TokenTiles(count) * sharedGroups), panels, 1, new()
         {
             X = Rows(x, count, gate.Columns),
             Ids = ids,
             Order = order,
-            Gate = View(gate, gate.Rows, gate.Columns),
-            Up = View(up, gate.Rows, gate.Columns),
+            Gate = gateView,
+            Up = upView,
             Hidden = hiddenRows,
             Chosen = chosen,
             Slots = slots,
             BlockSlots = blockSlots,
+            SharedGate = shared?.Gate ?? gateView,
+            SharedUp = shared?.Up ?? upView,
+            SharedHidden = shared?.Hidden ?? hiddenRows,
+            SharedGroups = sharedGroups,
         });
         expertsDown[(int)down.Encoding].Launch(PackedLayout.Panels(down.Rows), (slots + blockSlots - 1) / blockSlots, 1, new()
         {
@@ -91,11 +106,14 @@ internal sealed partial class IlgpuBackend
             Ids = ids,
             Order = order,
             Weights = Rows(expertWeights, count, chosen),
-            Down = View(down, down.Rows, gate.Rows),
+            Down = downView,
             Y = Rows(y, count, down.Rows),
             Chosen = chosen,
             Slots = slots,
             BlockSlots = blockSlots,
+            SharedDown = shared?.Down ?? downView,
+            SharedHidden = shared?.Hidden ?? hiddenRows,
+            HasShared = shared is null ? 0 : 1,
         });
     }
 

@@ -48,6 +48,9 @@ internal sealed partial class IlgpuBackend : IBackend
         gatherRows = Load<GatherRows.Parameters>();
         rmsNorm = Load<RmsNorm.Parameters>();
         linear = LoadPerEncoding<Linear.Parameters>();
+        normLinear = LoadPerEncoding<NormLinear.Parameters>();
+        projectQueries = LoadPerEncoding<ProjectQueries.Parameters>();
+        normSwiGlu = LoadPerEncoding<NormSwiGlu.Parameters>();
         swiGlu = Load<SwiGlu.Parameters>();
         add = Load<Add.Parameters>();
         rotateQueries = Load<RotateQueries.Parameters>();
@@ -62,6 +65,8 @@ internal sealed partial class IlgpuBackend : IBackend
         expertOrder = Load<ExpertOrder.Parameters>();
         expertsHidden = LoadPerEncoding<RoutedExperts.HiddenParameters>();
         expertsDown = LoadPerEncoding<RoutedExperts.DownParameters>();
+        argMax = Load<ArgMax.Parameters>();
+        joinArgMax = Load<ArgMax.JoinParameters>();
     }
 
     public string DeviceName => accelerator.Name;
@@ -75,6 +80,12 @@ internal sealed partial class IlgpuBackend : IBackend
         CLAccelerator openCl => openCl.MemorySize - allocatedBytes,
         _ => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - allocatedBytes,
     });
+
+    /// <summary>Kernels issued so far, those of records included; what a CUDA graph issues is not.</summary>
+    internal long Launches => loader.Launches;
+
+    /// <summary>Bytes copied to the host so far.</summary>
+    internal long DownloadedBytes { get; set; }
 
     internal AcceleratorStream Stream { get; }
 

@@ -45,6 +45,9 @@ internal sealed class KernelLoader : IDisposable
     /// <summary>Where launches are noted to be made again; null where they are not.</summary>
     public List<Action>? Record { get; set; }
 
+    /// <summary>Kernels issued so far.</summary>
+    public long Launches { get; set; }
+
     /// <summary>Kernels ILGPU has compiled in this process.</summary>
     public static int CompiledKernels => Compiled.Count;
 

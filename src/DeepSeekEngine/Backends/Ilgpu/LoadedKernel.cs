@@ -56,7 +56,7 @@ internal sealed class LoadedKernel<TParameters> : LoadedKernel
         }
 
         KernelConfig config = new(new Index3D(x, y, z), new Index3D(groupSize, 1, 1));
-        launcher!(stream, config, parameters);
+        Issue(config, parameters);
         if (loader.Record is { } record)
         {
             record.Add(Relaunch(config, parameters));
@@ -68,5 +68,11 @@ internal sealed class LoadedKernel<TParameters> : LoadedKernel
         => Launch((threads + groupSize - 1) / groupSize, y, z, parameters);
 
     /// <summary>The same launch again. Apart, because what it captures would be allocated at every launch otherwise.</summary>
-    private Action Relaunch(KernelConfig config, TParameters parameters) => () => launcher!(stream, config, parameters);
+    private Action Relaunch(KernelConfig config, TParameters parameters) => () => Issue(config, parameters);
+
+    private void Issue(KernelConfig config, in TParameters parameters)
+    {
+        launcher!(stream, config, parameters);
+        loader.Launches++;
+    }
 }

@@ -9,7 +9,8 @@ namespace DeepSeekEngine.Tests.Kernels.Gpu;
 /// Finds what ILGPU 1.5.3 translates wrongly without saying so, in a kernel and all it calls:
 /// the number a comparison or a choice between 1 and 0 is turned into, casts to 8 and 16 bits (of which those of equal width are dropped),
 /// division by powers of two (rounded down, and signed), unsigned integers to float (by way of float64), switch (brx.idx), sub-views
-/// (whose offsets OpenCL receives as 32-bit numbers) and methods of Math it maps to nothing or to something else.
+/// (whose offsets OpenCL receives as 32-bit numbers), methods of Math it maps to nothing or to something else, and variables that an outer
+/// loop carries and updates before an inner one (<see cref="CarriedVariables"/>).
 /// </summary>
 internal static class KernelIlGuard
 {
@@ -25,6 +26,8 @@ internal static class KernelIlGuard
         {
             IReadOnlyList<IlInstruction> il = IlInstruction.Decode(method);
             problems.AddRange(Problems(method, il).Select(problem => $"{method.DeclaringType!.Name}.{method.Name}: {problem}"));
+            problems.AddRange(CarriedVariables.UpdatedBeforeInnerLoops(il).Select(
+                variable => $"{method.DeclaringType!.Name}.{method.Name}: variable {variable} of an outer loop is updated before an inner loop"));
             foreach (MethodBase called in Calls(il))
             {
                 // What is registered as an intrinsic is emitted by hand on a GPU; its IL is for the CPU accelerator alone.

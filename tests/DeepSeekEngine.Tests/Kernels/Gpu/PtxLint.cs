@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using ILGPU;
@@ -33,6 +34,12 @@ internal static partial class PtxLint
     /// <summary>What is wrong, each with the first line that shows it.</summary>
     public static IReadOnlyList<string> Problems(string ptx)
         => [.. Rules.Where(rule => rule.Pattern.IsMatch(ptx)).Select(rule => $"{rule.Name}: {rule.Pattern.Match(ptx).Value.Trim()}")];
+
+    /// <summary>Bytes of shared memory a group has.</summary>
+    public static int SharedBytes(string ptx) => SharedArray().Matches(ptx).Sum(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
+
+    [GeneratedRegex(@"^\s*\.shared\b[^\[\n]*\.b8\s+\w+\[(\d+)\]", RegexOptions.Multiline)]
+    private static partial Regex SharedArray();
 
     [GeneratedRegex(@"\.extern\s+\.func.*")]
     private static partial Regex ExternalFunction();

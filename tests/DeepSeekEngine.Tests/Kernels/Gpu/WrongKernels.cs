@@ -72,6 +72,54 @@ internal static class WrongKernels
         }
     }
 
+    public static void UpdateBeforeInnerLoop(Parameters p)
+    {
+        int position = 0;
+        while (position < p.Count)
+        {
+            int first = position;
+            position += p.Ints[first];
+            for (int i = first; i < first + p.Ints[first]; i++)
+            {
+                p.Floats[i] += 1f;
+            }
+        }
+    }
+
+    public static void UpdateBetweenInnerLoops(Parameters p)
+    {
+        float scale = 1f;
+        for (int row = 0; row < p.Count; row++)
+        {
+            for (int i = 0; i < row; i++)
+            {
+                p.Floats[i] *= scale;
+            }
+
+            scale += p.Floats[row];
+            for (int i = row; i < p.Count; i++)
+            {
+                p.Floats[i] += 1f;
+            }
+        }
+    }
+
+    /// <summary>Not wrong: as the kernels do it.</summary>
+    public static void UpdateAfterInnerLoop(Parameters p)
+    {
+        int position = 0;
+        while (position < p.Count)
+        {
+            int length = p.Ints[position];
+            for (int i = position; i < position + length; i++)
+            {
+                p.Floats[i] += 1f;
+            }
+
+            position += length;
+        }
+    }
+
     public static void Float64(Parameters p) => p.Doubles[Group.IdxX] = p.Doubles[Group.IdxX] * 1.5;
 
     public static void IndexedLocal(Parameters p)
