@@ -40,12 +40,21 @@ must_be_clean() {
     fi
 }
 
-# oclgrind 21.10 takes for uninitialised what an earlier kernel or a write into the middle of a buffer has put there, as the weights of
-# experts and their hidden values are; no other operation depends on such memory.
-run "$work/experts.log" "TestCategory=SmallKernels&Name~RoutedExperts"
-must_be_clean "$work/experts.log"
+# Oclgrind offers 32 KB of local memory unless told; attention uses more, within the 48 KB that every CUDA device gives a group.
+export OCLGRIND_LOCAL_MEM_SIZE=49152
+
+# oclgrind 21.10 computes wrongly what clang makes of AbsorbQueries over packed weights at its default optimisation, with no report; the
+# unoptimised kernel and PoCL agree with the CPU accelerator.
+export OCLGRIND_BUILD_OPTIONS=-cl-opt-disable
+
+# It also takes for uninitialised what an earlier kernel, a write into the middle of a buffer or a store of one field of a structure has put
+# there, as the weights of experts, their hidden values, the tiles of attention and the candidates of ArgMax are. The operations without such
+# memory are watched for uninitialised reads too.
+partial="Name~RoutedExperts|Name~ExpertOrder|Name~LatentAttention|Name~ExpandedAttention|Name~ArgMax"
+run "$work/partial.log" "TestCategory=SmallKernels&($partial)"
+must_be_clean "$work/partial.log"
 export OCLGRIND_UNINITIALIZED=1
-run "$work/kernels.log" "TestCategory=SmallKernels&Name!~RoutedExperts"
+run "$work/kernels.log" "TestCategory=SmallKernels&$(echo "$partial" | sed 's/~/!~/g; s/|/\&/g')"
 must_be_clean "$work/kernels.log"
 
 run "$work/wrong.log" TestCategory=WrongKernels
