@@ -1,3 +1,5 @@
+using DeepSeekEngine.Kernels.Cpu.Emitted;
+
 namespace DeepSeekEngine.Kernels;
 
 /// <summary>
@@ -26,8 +28,8 @@ internal readonly unsafe struct WeightMatrix
 
     public int BlockColumns { get; init; }
 
-    /// <summary>Whether products may round activations to bfloat16, where there is an instruction for that.</summary>
-    public bool BFloat16Products { get; init; }
+    /// <summary>What computes products with activations that are rounded to bfloat16; null functions where they are not rounded.</summary>
+    public BFloat16Functions BFloat16 { get; init; }
 
     public int ScaleColumns => BlockColumns == 0 ? 0 : (Columns + BlockColumns - 1) / BlockColumns;
 

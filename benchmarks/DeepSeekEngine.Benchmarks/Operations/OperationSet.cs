@@ -1,5 +1,6 @@
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
 using DeepSeekEngine.Benchmarks.Synthetic;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels;
@@ -22,7 +23,7 @@ internal sealed class OperationSet : IDisposable
 
     private OperationSet(int threads)
     {
-        _backend = new SimdBackend(threads);
+        _backend = new SimdBackend(threads, bfloat16: BFloat16Kernels.Native);
         _matrices = new SyntheticMatrices(_arena);
     }
 

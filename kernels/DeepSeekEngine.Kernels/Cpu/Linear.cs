@@ -5,7 +5,7 @@ namespace DeepSeekEngine.Kernels.Cpu;
 /// <summary>
 /// For every part p: y[t, p * YStep ..] = (or +=) x[t, p * XStep ..] W_p^T, W_p the <see cref="RowsPerPart"/> rows of the matrix from
 /// FirstRow + p * RowStep. A linear layer is the one part of all rows; latents through each head's values are a part a head.
-/// A task is a block of a part's rows and a block of tokens.
+/// A task is a block of a part's rows and a block of tokens; those of neighbouring rows are computed as one.
 /// </summary>
 internal readonly unsafe struct LinearJob : IParallelJob
 {
@@ -52,12 +52,13 @@ internal readonly unsafe struct LinearJob : IParallelJob
         float** y = stackalloc float*[MatrixRows.TokenBlock];
         int rows = RowBlock;
         int blocks = RowBlocks;
-        for (int task = start; task < end; task++)
+        for (int task = start, run; task < end; task += run)
         {
             int block = task % blocks;
             int part = task / blocks % Parts;
             int token = task / blocks / Parts * MatrixRows.TokenBlock;
             int row = block * rows;
+            run = Math.Min(end - task, blocks - block);
             int tokens = Math.Min(MatrixRows.TokenBlock, Count - token);
             for (int t = 0; t < tokens; t++)
             {
@@ -66,7 +67,7 @@ internal readonly unsafe struct LinearJob : IParallelJob
             }
 
             MatrixRows.Multiply<TLanes>(
-                Matrix, FirstRow + part * RowStep + row, Math.Min(rows, RowsPerPart - row),
+                Matrix, FirstRow + part * RowStep + row, Math.Min(run * rows, RowsPerPart - row),
                 x, Packed, token, part, y, tokens, Accumulate, (float*)Scratch[worker]);
         }
     }

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
-using DeepSeekEngine.Kernels.Cpu.Emitted;
 
 namespace DeepSeekEngine.Kernels.Cpu;
 
@@ -9,11 +8,11 @@ namespace DeepSeekEngine.Kernels.Cpu;
 /// </summary>
 internal static unsafe class MatrixRows
 {
-    /// <summary>Rows a task works on: enough reuse of packed tokens, little enough to divide a matrix among many cores.</summary>
+    /// <summary>Rows of a task, the least that is worth claiming; who claims several that follow each other computes them as one.</summary>
     public const int Block = 32;
 
-    /// <summary>Rows a task works on when there are many tokens to pack, which then serve more rows.</summary>
-    public const int ManyTokensBlock = 64;
+    /// <summary>Rows a task works on when there are many tokens to prepare, which then serve more rows.</summary>
+    public const int ManyTokensBlock = 128;
 
     /// <summary>
     /// Tokens a task works on at most: a segment of each stays in a second-level cache while all the task's rows pass over them.
@@ -45,9 +44,9 @@ internal static unsafe class MatrixRows
         float** y, int count, bool accumulate, float* scratch)
         where TLanes : unmanaged, ILanes<TLanes>
     {
-        if (matrix.BFloat16Products)
+        if (matrix.BFloat16.Tile != null)
         {
-            BFloat16Rows.Multiply<TLanes>(BFloat16Kernel.Tile, matrix, row, rows, x, y, count, accumulate, scratch);
+            BFloat16Rows.Multiply(matrix, row, rows, x, y, count, accumulate, scratch);
             return;
         }
 

@@ -4,11 +4,12 @@ namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
 /// hidden[p] = silu(x[t] Wgate_e^T) * (x[t] Wup_e^T) for every pair p = t * k + i of a token and its i-th expert e; x [count, d],
-/// hidden [count * k, m]. A task is an expert somebody chose and a block of its rows.
+/// hidden [count * k, m]. A task is an expert somebody chose and a block of its rows; those of neighbouring rows are computed as one.
 /// </summary>
 internal readonly unsafe struct ExpertGateUpJob : IParallelJob
 {
-    private const int Outputs = MatrixRows.TokenBlock * MatrixRows.Block;
+    /// <summary>Outputs of either projection that wait for the other's: fewer tokens have room for more rows.</summary>
+    private const int Outputs = MatrixRows.TokenBlock * MatrixRows.ManyTokensBlock;
 
     public required Rows X { get; init; }
 
@@ -41,33 +42,39 @@ internal readonly unsafe struct ExpertGateUpJob : IParallelJob
         float** x = stackalloc float*[MatrixRows.TokenBlock];
         float** gates = stackalloc float*[MatrixRows.TokenBlock];
         float** ups = stackalloc float*[MatrixRows.TokenBlock];
-        for (int j = 0; j < MatrixRows.TokenBlock; j++)
-        {
-            gates[j] = gate + j * MatrixRows.Block;
-            ups[j] = up + j * MatrixRows.Block;
-        }
-
         int blocks = TasksPerExpert(Gate->Rows);
-        for (int task = start; task < end; task++)
+        for (int task = start, run; task < end; task += run)
         {
             int expert = Groups.Active[task / blocks];
+            run = Math.Min(end - task, blocks - task % blocks);
             int row = task % blocks * MatrixRows.Block;
-            int rows = Math.Min(MatrixRows.Block, Gate->Rows - row);
+            int rows = Math.Min(run * MatrixRows.Block, Gate->Rows - row);
             int groupEnd = Groups.Offsets[expert + 1];
-            for (int first = Groups.Offsets[expert]; first < groupEnd; first += MatrixRows.TokenBlock)
+            for (int first = Groups.Offsets[expert], count; first < groupEnd; first += count)
             {
                 int* pairs = Groups.Pairs + first;
-                int count = Math.Min(MatrixRows.TokenBlock, groupEnd - first);
+                count = Math.Min(MatrixRows.TokenBlock, groupEnd - first);
                 for (int j = 0; j < count; j++)
                 {
                     x[j] = X[pairs[j] / ExpertsPerToken];
                 }
 
-                MatrixRows.Multiply<TLanes>(Gate[expert], row, rows, x, Packed, first, 0, gates, count, false, scratch);
-                MatrixRows.Multiply<TLanes>(Up[expert], row, rows, x, Packed, first, 0, ups, count, false, scratch);
-                for (int j = 0; j < count; j++)
+                int most = Outputs / count / MatrixRows.Block * MatrixRows.Block;
+                for (int done = 0, some; done < rows; done += some)
                 {
-                    SwiGluJob.Run<TLanes>(gates[j], ups[j], Hidden[pairs[j]] + row, rows);
+                    some = Math.Min(most, rows - done);
+                    for (int j = 0; j < count; j++)
+                    {
+                        gates[j] = gate + j * some;
+                        ups[j] = up + j * some;
+                    }
+
+                    MatrixRows.Multiply<TLanes>(Gate[expert], row + done, some, x, Packed, first, 0, gates, count, false, scratch);
+                    MatrixRows.Multiply<TLanes>(Up[expert], row + done, some, x, Packed, first, 0, ups, count, false, scratch);
+                    for (int j = 0; j < count; j++)
+                    {
+                        SwiGluJob.Run<TLanes>(gates[j], ups[j], Hidden[pairs[j]] + row + done, some);
+                    }
                 }
             }
         }
@@ -77,9 +84,13 @@ internal readonly unsafe struct ExpertGateUpJob : IParallelJob
 /// <summary>
 /// y[t] += sum_i w[t, i] (hidden[t * k + i] Wdown_e^T), i ascending, e = the token's i-th expert; hidden [count * k, m], y [count, d].
 /// A task is a block of rows, i.e. of y's columns, for all experts and tokens: nobody else writes there, so nothing is atomic.
+/// Neighbouring tasks are computed as one.
 /// </summary>
 internal readonly unsafe struct ExpertDownJob : IParallelJob
 {
+    /// <summary>Products that wait for their sum, at least: a few tokens' of all rows.</summary>
+    private const int MinProducts = 1 << 14;
+
     public required Rows Hidden { get; init; }
 
     public required WeightMatrix* Down { get; init; }
@@ -103,7 +114,7 @@ internal readonly unsafe struct ExpertDownJob : IParallelJob
 
     public int Tasks => (Down->Rows + MatrixRows.Block - 1) / MatrixRows.Block;
 
-    public static long ScratchBytes(long pairs) => (MatrixRows.ScratchLength + pairs * MatrixRows.Block) * sizeof(float);
+    public static long ScratchBytes(long pairs) => (MatrixRows.ScratchLength + Products(pairs)) * sizeof(float);
 
     [SkipLocalsInit]
     public void Run<TLanes>(int start, int end, int worker)
@@ -113,10 +124,14 @@ internal readonly unsafe struct ExpertDownJob : IParallelJob
         float* products = scratch + MatrixRows.ScratchLength;
         float** x = stackalloc float*[MatrixRows.TokenBlock];
         float** y = stackalloc float*[MatrixRows.TokenBlock];
-        for (int task = start; task < end; task++)
+        int pairs = Count * ExpertsPerToken;
+        int most = (int)(Products(pairs) / pairs) / MatrixRows.Block;
+        for (int task = start, run; task < end; task += run)
         {
+            run = Math.Min(most, end - task);
             int row = task * MatrixRows.Block;
-            int rows = Math.Min(MatrixRows.Block, Down->Rows - row);
+            int stride = run * MatrixRows.Block;
+            int rows = Math.Min(stride, Down->Rows - row);
             for (int active = 0; active < ActiveExperts; active++)
             {
                 int expert = Groups.Active[active];
@@ -128,7 +143,7 @@ internal readonly unsafe struct ExpertDownJob : IParallelJob
                     {
                         int pair = Groups.Pairs[first + j];
                         x[j] = Hidden[pair];
-                        y[j] = products + (long)pair * MatrixRows.Block;
+                        y[j] = products + (long)pair * stride;
                     }
 
                     MatrixRows.Multiply<TLanes>(Down[expert], row, rows, x, Packed, first, 0, y, count, false, scratch);
@@ -137,12 +152,14 @@ internal readonly unsafe struct ExpertDownJob : IParallelJob
 
             for (int t = 0; t < Count; t++)
             {
-                Combine<TLanes>(products + (long)t * ExpertsPerToken * MatrixRows.Block, Weights[t], Y[t] + row, rows);
+                Combine<TLanes>(products + (long)t * ExpertsPerToken * stride, stride, Weights[t], Y[t] + row, rows);
             }
         }
     }
 
-    private void Combine<TLanes>(float* products, float* weights, float* y, int rows)
+    private static long Products(long pairs) => Math.Max(MinProducts, pairs * MatrixRows.ManyTokensBlock);
+
+    private void Combine<TLanes>(float* products, int stride, float* weights, float* y, int rows)
         where TLanes : unmanaged, ILanes<TLanes>
     {
         for (int r = 0; r < rows; r += TLanes.Count)
@@ -150,7 +167,7 @@ internal readonly unsafe struct ExpertDownJob : IParallelJob
             TLanes sum = default;
             for (int i = 0; i < ExpertsPerToken; i++)
             {
-                sum = TLanes.MultiplyAdd(TLanes.Broadcast(weights[i]), TLanes.Load(products + i * MatrixRows.Block + r), sum);
+                sum = TLanes.MultiplyAdd(TLanes.Broadcast(weights[i]), TLanes.Load(products + i * stride + r), sum);
             }
 
             if (rows - r >= TLanes.Count)

@@ -4,13 +4,16 @@ using System.Runtime.InteropServices;
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
-/// Threads that share the tasks of one job at a time with the calling thread. Tasks are claimed in small runs, so a slow core delays
-/// nobody. Between jobs a worker looks for the next one for some microseconds, then sleeps. Starting a job allocates nothing.
+/// Threads that share the tasks of one job at a time with the calling thread. Neighbouring tasks are claimed in runs, long ones while much
+/// is left, so that a thread reads on where it is, and short ones at the end, so that a slow core delays nobody. Between jobs a worker
+/// looks for the next one for some microseconds, then sleeps. Starting a job allocates nothing.
 /// </summary>
 internal sealed unsafe class WorkerPool : IDisposable
 {
     private const int SpinIterations = 60;
-    private const int ChunksPerWorker = 8;
+
+    /// <summary>A run is a worker's even share of what is left, divided by this.</summary>
+    private const int ShareDivisor = 2;
 
     // The low half of the state: who is inside the current job. The high half numbers the jobs.
     private const long Open = 1L << 31;
@@ -74,7 +77,7 @@ internal sealed unsafe class WorkerPool : IDisposable
                 return;
             }
 
-            Share(invoke, pointer, count, Math.Max(minGrain, count / (Workers * ChunksPerWorker)));
+            Share(invoke, pointer, count, minGrain);
         }
     }
 
@@ -98,12 +101,12 @@ internal sealed unsafe class WorkerPool : IDisposable
         where TJob : unmanaged, IParallelJob
         where TLanes : unmanaged, ILanes<TLanes> => ((TJob*)job)->Run<TLanes>(start, end, worker);
 
-    private void Share(delegate*<void*, int, int, int, void> invoke, void* pointer, int tasks, int chunk)
+    private void Share(delegate*<void*, int, int, int, void> invoke, void* pointer, int tasks, int minGrain)
     {
         run = invoke;
         job = pointer;
         count = tasks;
-        grain = chunk;
+        grain = minGrain;
         failure = null;
         Volatile.Write(ref shared.Next, 0);
         long number = (Volatile.Read(ref shared.State) >> 32) + 1;
@@ -112,7 +115,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         {
             lock (sleep)
             {
-                for (int wake = Math.Min(sleepers, (tasks - 1) / chunk); wake > 0; wake--)
+                for (int wake = Math.Min(sleepers, (tasks - 1) / minGrain); wake > 0; wake--)
                 {
                     Monitor.Pulse(sleep);
                 }
@@ -188,16 +191,20 @@ internal sealed unsafe class WorkerPool : IDisposable
         try
         {
             int tasks = count;
-            int chunk = grain;
-            while (true)
+            int least = grain;
+            int divisor = ShareDivisor * Workers;
+            int start = Volatile.Read(ref shared.Next);
+            while (start < tasks)
             {
-                long start = Interlocked.Add(ref shared.Next, chunk) - chunk;
-                if (start >= tasks)
+                int end = start + Math.Min(tasks - start, Math.Max(least, (tasks - start) / divisor));
+                int seen = Interlocked.CompareExchange(ref shared.Next, end, start);
+                if (seen == start)
                 {
-                    break;
+                    run(job, start, end, worker);
+                    seen = Volatile.Read(ref shared.Next);
                 }
 
-                run(job, (int)start, (int)Math.Min(tasks, start + chunk), worker);
+                start = seen;
             }
         }
         catch (Exception exception)
@@ -241,6 +248,6 @@ internal sealed unsafe class WorkerPool : IDisposable
         public long State;
 
         [FieldOffset(256)]
-        public long Next;
+        public int Next;
     }
 }

@@ -4,7 +4,7 @@ namespace DeepSeekEngine.Kernels.Cpu.Emitted;
 internal static unsafe class EmittedCode
 {
     /// <summary>Where the function begins; null if it is not <paramref name="supported"/> or may not be emitted.</summary>
-    public static void* For(bool supported, Func<TokenTileEmitter> emitter)
+    public static void* For(bool supported, Func<FunctionEmitter> emitter)
     {
         if (!supported || !CpuFeatures.MayEmit)
         {

@@ -3,13 +3,6 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace DeepSeekEngine.Kernels.Cpu.Emitted;
 
-/// <summary>How a function finds its argument and what it must leave as it was.</summary>
-internal enum NativeAbi
-{
-    SystemV,
-    Windows,
-}
-
 /// <summary>A field of the tile that points at the first token's elements, and the field that says how many elements apart tokens are.</summary>
 internal readonly record struct TokenStream(int Pointer, int Stride, int ElementBytes);
 
@@ -17,40 +10,24 @@ internal readonly record struct TokenStream(int Pointer, int Stride, int Element
 /// Emits void(Tile*): 16 rows of weights, a lane each, times any number of tokens. As many tokens as registers hold are computed
 /// together by code that is unrolled for exactly their number; there is a body for every number, so that none is wasted.
 /// </summary>
-internal abstract class TokenTileEmitter
+internal abstract class TokenTileEmitter : FunctionEmitter
 {
     /// <summary>Tokens that are still fewer than those of one group of eight and its base register can address.</summary>
     private const int MaxAddressable = 16;
 
-    private const int WindowsFirstSavedZmm = 6;
-    private const int WindowsSavedZmms = 10;
-    private const int XmmBytes = 16;
-
-    private static readonly AssemblerRegister64[] SystemVSaved = [rbx, rbp, r12, r13, r14, r15];
-    private static readonly AssemblerRegister64[] WindowsSaved = [.. SystemVSaved, rdi, rsi];
-
-    private static readonly AssemblerRegisterZMM[] Zmms =
-    [
-        zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15,
-        zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23, zmm24, zmm25, zmm26, zmm27, zmm28, zmm29, zmm30, zmm31,
-    ];
-
     /// <summary>The current token group's pointers, in the order of <see cref="Streams"/>, then the tokens that are left.</summary>
     private int RemainingSlot => 8 * Streams.Length;
 
-    private int SlotBytes => 8 * (Streams.Length + 1);
-
-    protected Assembler Code { get; } = new(64);
+    protected override int SlotBytes => 8 * (Streams.Length + 1);
 
     // Registers every body finds set. X's tokens 0-7 lie at multiples of the stride from the first base, 8-15 from the second.
-    protected static AssemblerRegister64 Tile => rdi;
+    protected static AssemblerRegister64 Tile => Argument;
 
     protected static AssemblerRegister64 Weights => rsi;
 
     protected static AssemblerRegister64 X0 => r8;
 
     protected static AssemblerRegister64 X8 => r9;
-
 
     /// <summary>Tokens computed together at most.</summary>
     protected abstract int MaxTokens { get; }
@@ -62,8 +39,7 @@ internal abstract class TokenTileEmitter
     /// <summary>The activations first, the results last.</summary>
     protected abstract TokenStream[] Streams { get; }
 
-    /// <summary>The machine code, which is the same wherever it lies.</summary>
-    public byte[] Emit(NativeAbi abi)
+    protected sealed override void EmitFunction()
     {
         if (MaxTokens > MaxAddressable)
         {
@@ -71,7 +47,6 @@ internal abstract class TokenTileEmitter
         }
 
         Label next = Code.CreateLabel(), some = Code.CreateLabel(), take = Code.CreateLabel(), done = Code.CreateLabel();
-        Enter(abi);
         Code.mov(r11, __qword_ptr[Tile + Streams[0].Stride]);
         Scale(r11, Streams[0].ElementBytes);
         Code.lea(r12, __[r11 + r11 * 2]);
@@ -129,10 +104,6 @@ internal abstract class TokenTileEmitter
         }
 
         Code.Label(ref done);
-        Leave(abi);
-        using var stream = new MemoryStream();
-        Code.Assemble(new StreamCodeWriter(stream), 0);
-        return stream.ToArray();
     }
 
     /// <summary>What the bodies find in registers besides; rax is free.</summary>
@@ -140,8 +111,6 @@ internal abstract class TokenTileEmitter
 
     /// <summary>All blocks of the panel times this many tokens.</summary>
     protected abstract void EmitBody(int tokens);
-
-    protected static AssemblerRegisterZMM Zmm(int number) => Zmms[number];
 
     /// <summary>Where x[token] lies, so many bytes on.</summary>
     protected static AssemblerMemoryOperand X(int token, int bytes)
@@ -212,63 +181,4 @@ internal abstract class TokenTileEmitter
             Code.shl(register, (byte)int.Log2(elementBytes));
         }
     }
-
-    private void Enter(NativeAbi abi)
-    {
-        foreach (AssemblerRegister64 register in Saved(abi))
-        {
-            Code.push(register);
-        }
-
-        Code.sub(rsp, FrameBytes(abi));
-        if (abi == NativeAbi.Windows)
-        {
-            for (int i = 0; i < WindowsSavedZmms; i++)
-            {
-                Code.vmovdqu(__xmmword_ptr[rsp + SlotBytes + XmmBytes * i], Xmm(WindowsFirstSavedZmm + i));
-            }
-
-            Code.mov(Tile, rcx);
-        }
-    }
-
-    private void Leave(NativeAbi abi)
-    {
-        // Before the registers are restored: it clears all but their lower 128 bits.
-        Code.vzeroupper();
-        if (abi == NativeAbi.Windows)
-        {
-            for (int i = 0; i < WindowsSavedZmms; i++)
-            {
-                Code.vmovdqu(Xmm(WindowsFirstSavedZmm + i), __xmmword_ptr[rsp + SlotBytes + XmmBytes * i]);
-            }
-        }
-
-        Code.add(rsp, FrameBytes(abi));
-        AssemblerRegister64[] saved = Saved(abi);
-        for (int i = saved.Length - 1; i >= 0; i--)
-        {
-            Code.pop(saved[i]);
-        }
-
-        Code.ret();
-    }
-
-    private int FrameBytes(NativeAbi abi) => SlotBytes + (abi == NativeAbi.Windows ? WindowsSavedZmms * XmmBytes : 0);
-
-    private static AssemblerRegister64[] Saved(NativeAbi abi) => abi == NativeAbi.Windows ? WindowsSaved : SystemVSaved;
-
-    private static AssemblerRegisterXMM Xmm(int number) => number switch
-    {
-        6 => xmm6,
-        7 => xmm7,
-        8 => xmm8,
-        9 => xmm9,
-        10 => xmm10,
-        11 => xmm11,
-        12 => xmm12,
-        13 => xmm13,
-        14 => xmm14,
-        _ => xmm15,
-    };
 }

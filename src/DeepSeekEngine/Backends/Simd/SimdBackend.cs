@@ -18,7 +18,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
 
     private readonly WorkerPool pool;
     private readonly PackedKernels kernels;
-    private readonly bool bfloat16Products;
+    private readonly BFloat16Kernels? bfloat16;
     private readonly NativeBuffer scratch = new(0);
     private readonly NativeBuffer groups = new(0);
     private readonly NativeBuffer splits = new(0);
@@ -27,13 +27,12 @@ internal sealed unsafe partial class SimdBackend : IBackend
     /// <param name="threads">Threads that compute, the caller's included; 0 for one a processor this process may use.</param>
     /// <param name="width">The registers to compute with; null for the widest this processor has.</param>
     /// <param name="path">The instructions to compute packed matrices with; null for the best this processor has.</param>
-    /// <param name="bfloat16Products">
-    /// Whether activations are rounded to bfloat16 before they are multiplied by weights of 8 or 16 bits. Faster where the processor
-    /// multiplies pairs of them, and ignored elsewhere.
+    /// <param name="bfloat16">
+    /// What multiplies weights of BF16 and FP8 with activations that are rounded to bfloat16; null if activations are not rounded.
     /// </param>
-    public SimdBackend(int threads = 0, LaneWidth? width = null, PackedPath? path = null, bool bfloat16Products = false)
+    public SimdBackend(int threads = 0, LaneWidth? width = null, PackedPath? path = null, BFloat16Kernels? bfloat16 = null)
     {
-        this.bfloat16Products = bfloat16Products && BFloat16Kernel.Tile != null;
+        this.bfloat16 = bfloat16;
         kernels = path is { } chosen ? PackedKernels.Of(chosen) : PackedKernels.Native;
         pool = new WorkerPool(threads, width);
         DeviceName = $"CPU ({pool.Workers} {(pool.Workers == 1 ? "thread" : "threads")}, {(int)(width ?? LaneWidths.Native)}-bit SIMD)";
@@ -138,7 +137,9 @@ internal sealed unsafe partial class SimdBackend : IBackend
     }
 
     private WeightMatrix View(in WeightMatrix matrix)
-        => matrix with { BFloat16Products = bfloat16Products && BFloat16Rows.Supports(matrix) };
+        => bfloat16 is not null && BFloat16Rows.Supports(matrix)
+            ? matrix with { BFloat16 = matrix.Encoding == WeightEncoding.BF16 ? bfloat16.BF16 : bfloat16.F8E4M3 }
+            : matrix;
 
     private WorkerScratch Scratch(long bytesPerWorker)
     {

@@ -7,29 +7,61 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Tests.Kernels.Cpu.Emitted;
 
-/// <summary>Products with rounded activations; where the processor lacks the instruction, around a twin of it.</summary>
+/// <summary>Products with rounded activations, by the emitted functions where the processor has the instructions and by their twins.</summary>
 public unsafe class BFloat16RowsTests
 {
-    [TestCase(8, 37, 2500)]
-    [TestCase(8, 16, 128)]
-    [TestCase(16, 37, 2500)]
-    [TestCase(16, 5, 31)]
-    [TestCase(16, 20, 1024)]
-    public void Every_number_of_tokens_gives_the_bits_of_the_twin(int bits, int rows, int columns)
+    [Test]
+    public void Every_number_of_tokens_gives_the_bits_of_the_definition(
+        [Values] bool emitted, [Values(8, 16)] int bits, [Values(1, 5, 31, 64)] int rows, [Values(31, 64, 1024, 1090, 2500)] int columns)
     {
+        BFloat16Kernels kernels = Kernels(emitted);
         var random = new Random(5);
         using var matrix = new TestMatrix(bits == 8 ? WeightEncoding.F8E4M3 : WeightEncoding.BF16, rows, columns, random);
-        Assume.That(BFloat16Rows.Supports(matrix.View));
-        const int tokens = 31;
+        WeightMatrix view = matrix.View with { BFloat16 = bits == 8 ? kernels.F8E4M3 : kernels.BF16 };
+        Assert.That(BFloat16Rows.Supports(view));
+        const int tokens = 13;
         float[] x = [.. Enumerable.Range(0, tokens * columns).Select(_ => (float)(random.NextDouble() * 4 - 2))];
-        float[] expected = ScalarBFloat16.Linear(x, matrix.View);
-        foreach (int count in (int[])[tokens, 1])
+        float[] expected = ScalarBFloat16.Linear(x, view);
+        foreach (int count in (int[])[tokens, 2, 1])
         {
-            Assert.That(Multiply(matrix.View, x, tokens, count, accumulate: false), Is.EqualTo(expected));
+            Assert.That(Multiply(view, x, tokens, count, accumulate: false), Is.EqualTo(expected), $"{count} tokens at a time");
+        }
+    }
+
+    [Test]
+    public void Products_are_added_to_what_is_there([Values] bool emitted, [Values(1, 13)] int count)
+    {
+        BFloat16Kernels kernels = Kernels(emitted);
+        var random = new Random(7);
+        using var matrix = new TestMatrix(WeightEncoding.BF16, 37, 300, random);
+        WeightMatrix view = matrix.View with { BFloat16 = kernels.BF16 };
+        float[] x = [.. Enumerable.Range(0, 13 * 300).Select(_ => (float)(random.NextDouble() * 4 - 2))];
+        float[] expected = [.. ScalarBFloat16.Linear(x, view).Select(value => 0.5f + value)];
+        Assert.That(Multiply(view, x, 13, count, accumulate: true), Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void Every_code_of_E4M3_decodes_to_itself([Values] bool emitted)
+    {
+        BFloat16Kernels kernels = Kernels(emitted);
+        byte* codes = stackalloc byte[256];
+        ushort* decoded = stackalloc ushort[BFloat16Layout.RowStride];
+        for (int i = 0; i < 256; i++)
+        {
+            codes[i] = (byte)i;
         }
 
-        float[] added = [.. expected.Select(value => 0.5f + value)];
-        Assert.That(Multiply(matrix.View, x, tokens, tokens, accumulate: true), Is.EqualTo(added));
+        var arguments = new BFloat16DecodeArguments
+        {
+            Weights = codes, RowBytes = 256, Rows = 1, Columns = new ColumnChunks(256), Destination = decoded,
+        };
+        kernels.F8E4M3.Decode(&arguments);
+        for (int i = 0; i < 256; i++)
+        {
+            int place = i / 64 * 64 + i / 8 % 2 * 32 + i % 64 / 16 * 8 + i % 8;
+            float value = BitConverter.UInt32BitsToSingle((uint)decoded[place] << 16);
+            Assert.That(value, Is.EqualTo((float)ScalarWeights.DecodeE4M3((byte)i)), $"{i:X2}");
+        }
     }
 
     [Test]
@@ -44,31 +76,43 @@ public unsafe class BFloat16RowsTests
         Assert.That(error, Is.LessThan(1.0 / 256));
     }
 
+    /// <summary>What the emulated processor is asked for, here where there is such a processor.</summary>
+    [Test]
+    public void Functions_agree_with_their_twins_to_the_last_bit([Values] BFloat16Function function)
+    {
+        BFloat16Kernels kernels = Kernels(emitted: true);
+        foreach (BFloat16Case operands in EmulatedKernelTests.BFloat16Cases(function))
+        {
+            Assert.That(operands.Result(kernels), Is.EqualTo(operands.Expected()), $"{operands}");
+        }
+    }
+
+    private static BFloat16Kernels Kernels(bool emitted)
+    {
+        Assume.That(!emitted || BFloat16Kernels.Native is not null, "The processor has no AVX-512 BF16; an emulated one is tested by CI.");
+        return emitted ? BFloat16Kernels.Native! : ScalarBFloat16.Kernels;
+    }
+
     /// <summary>Some tokens at a time, through as much memory as the kernel may use.</summary>
     private static float[] Multiply(WeightMatrix matrix, float[] x, int tokens, int count, bool accumulate)
     {
         var y = new float[tokens * matrix.Rows];
         Array.Fill(y, 0.5f);
-        delegate* unmanaged<BFloat16Tile*, void> kernel = BFloat16Kernel.Tile != null ? BFloat16Kernel.Tile : &ScalarBFloat16.Tile;
         using var scratch = new NativeBuffer(BFloat16Rows.ScratchLength * sizeof(float));
         float** inputs = stackalloc float*[count];
         float** outputs = stackalloc float*[count];
         fixed (float* xs = x, ys = y)
         {
-            for (int first = 0; first < tokens; first += count)
+            for (int first = 0, some; first < tokens; first += some)
             {
-                for (int row = 0; row < matrix.Rows; row += MatrixRows.Block)
+                some = Math.Min(count, tokens - first);
+                for (int t = 0; t < some; t++)
                 {
-                    for (int t = 0; t < count; t++)
-                    {
-                        inputs[t] = xs + (first + t) * matrix.Columns;
-                        outputs[t] = ys + (first + t) * matrix.Rows + row;
-                    }
-
-                    // Of the widest registers, whose decoding takes the most columns at a time.
-                    int rows = Math.Min(MatrixRows.Block, matrix.Rows - row);
-                    BFloat16Rows.Multiply<Lanes512>(kernel, matrix, row, rows, inputs, outputs, count, accumulate, (float*)scratch.Pointer);
+                    inputs[t] = xs + (first + t) * matrix.Columns;
+                    outputs[t] = ys + (first + t) * matrix.Rows;
                 }
+
+                BFloat16Rows.Multiply(matrix, 0, matrix.Rows, inputs, outputs, some, accumulate, (float*)scratch.Pointer);
             }
         }
 

@@ -22,14 +22,12 @@ public class EmulatedKernelTests
         => Check(Encoding(bits), false, Counts.Select(tokens => new PackedTileCase(Encoding(bits), 3, tokens, extreme: true)));
 
     [Test]
-    public void BFloat16_kernel_agrees_with_the_scalar_twin_to_the_last_bit(
-        [Values(1, 3)] int blocks, [Values(4, 64)] int pairs, [Values(8, 60, 140)] int exponents, [Values] bool windows)
+    public void BFloat16_functions_agree_with_their_twins_to_the_last_bit([Values] BFloat16Function function, [Values] bool windows)
     {
-        BFloat16TileCase[] tiles =
-            [.. Enumerable.Range(1, 29).Select(tokens => new BFloat16TileCase(blocks, pairs, tokens, exponents))];
+        BFloat16Case[] cases = [.. BFloat16Cases(function)];
         Check(
-            new BFloat16Emitter(), windows,
-            [.. tiles.Select(tile => ((Func<ulong, byte[]>)tile.Image, BFloat16TileCase.ResultOffset, tile.Expected()))]);
+            cases[0].Emitter(), windows,
+            [.. cases.Select(operands => ((Func<ulong, byte[]>)operands.Image, BFloat16Case.ResultOffset, operands.Expected()))]);
     }
 
     [Test]
@@ -40,6 +38,15 @@ public class EmulatedKernelTests
         Assert.That(machine.Run, Throws.InvalidOperationException.With.Message.Contains("finished 0 of 1"));
     }
 
+    internal static IEnumerable<BFloat16Case> BFloat16Cases(BFloat16Function function)
+        => from columns in (int[])[1, 31, 64, 100, 1024, 1500]
+           from rows in (int[])[1, 2, 5, 8]
+           from tokens in function == BFloat16Function.Tile ? Enumerable.Range(1, BFloat16Layout.TileTokens) : [1]
+           from exponents in (int[])[8, 60, 140]
+           let segment = function is not (BFloat16Function.Vector8 or BFloat16Function.Vector16)
+           where !segment || columns <= BFloat16Layout.SegmentColumns
+           select new BFloat16Case(function, rows, columns, tokens, exponents);
+
     private static WeightEncoding Encoding(int bits) => bits == 8 ? WeightEncoding.Int8 : WeightEncoding.Int4;
 
     private static void Check(WeightEncoding encoding, bool windows, IEnumerable<PackedTileCase> tiles)
@@ -47,7 +54,7 @@ public class EmulatedKernelTests
             encoding == WeightEncoding.Int8 ? new PackedInt8Emitter() : new PackedInt4Emitter(), windows,
             [.. tiles.Select(tile => ((Func<ulong, byte[]>)tile.Image, PackedTileCase.ResultOffset, tile.Expected()))]);
 
-    private static void Check(TokenTileEmitter emitter, bool windows, (Func<ulong, byte[]> Image, int ResultOffset, byte[] Expected)[] cases)
+    private static void Check(FunctionEmitter emitter, bool windows, (Func<ulong, byte[]> Image, int ResultOffset, byte[] Expected)[] cases)
     {
         using var machine = new EmulatedMachine();
         ulong code = machine.Add(emitter.Emit(windows ? NativeAbi.Windows : NativeAbi.SystemV));

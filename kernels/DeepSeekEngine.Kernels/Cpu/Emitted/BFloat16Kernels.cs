@@ -1,0 +1,55 @@
+using System.Runtime.Intrinsics.X86;
+
+namespace DeepSeekEngine.Kernels.Cpu.Emitted;
+
+/// <summary>The functions that products of the rows of one encoding with bfloat16 activations are made of. Null: there are none.</summary>
+internal readonly unsafe struct BFloat16Functions
+{
+    public required delegate* unmanaged<BFloat16TileArguments*, void> Tile { get; init; }
+
+    public required delegate* unmanaged<BFloat16VectorArguments*, void> Vector { get; init; }
+
+    public required delegate* unmanaged<BFloat16DecodeArguments*, void> Decode { get; init; }
+
+    public required delegate* unmanaged<BFloat16RoundArguments*, void> Round { get; init; }
+}
+
+/// <summary>The functions a backend computes such products with, chosen once.</summary>
+internal sealed class BFloat16Kernels
+{
+    public required BFloat16Functions BF16 { get; init; }
+
+    public required BFloat16Functions F8E4M3 { get; init; }
+
+    /// <summary>
+    /// By instructions that .NET has no intrinsics for; emitted once a process, when first asked for. Null where the processor lacks them,
+    /// the system forbids emitted code or the user does.
+    /// </summary>
+    public static BFloat16Kernels? Native => Emitted.Kernels;
+
+    private static unsafe BFloat16Functions Emit(bool supported, void* tile, bool eightBits) => new()
+    {
+        Tile = (delegate* unmanaged<BFloat16TileArguments*, void>)tile,
+        Vector = (delegate* unmanaged<BFloat16VectorArguments*, void>)EmittedCode.For(supported, () => new BFloat16VectorEmitter(eightBits)),
+        Decode = (delegate* unmanaged<BFloat16DecodeArguments*, void>)EmittedCode.For(supported, () => new BFloat16DecodeEmitter(eightBits)),
+        Round = (delegate* unmanaged<BFloat16RoundArguments*, void>)EmittedCode.For(supported, () => new BFloat16RoundEmitter(eightBits)),
+    };
+
+    // A class of its own, so that nothing is emitted before it is needed.
+    private static unsafe class Emitted
+    {
+        public static readonly BFloat16Kernels? Kernels = Emit();
+
+        private static BFloat16Kernels? Emit()
+        {
+            bool supported = CpuFeatures.Avx512BFloat16 && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512Vbmi.IsSupported;
+            void* tile = EmittedCode.For(supported, static () => new BFloat16TileEmitter());
+            var sixteen = BFloat16Kernels.Emit(supported, tile, eightBits: false);
+            var eight = BFloat16Kernels.Emit(supported, tile, eightBits: true);
+            return IsComplete(sixteen) && IsComplete(eight) ? new BFloat16Kernels { BF16 = sixteen, F8E4M3 = eight } : null;
+        }
+
+        private static bool IsComplete(in BFloat16Functions functions)
+            => functions.Tile != null && functions.Vector != null && functions.Decode != null && functions.Round != null;
+    }
+}
