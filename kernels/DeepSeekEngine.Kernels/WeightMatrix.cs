@@ -37,6 +37,11 @@ internal readonly unsafe struct WeightMatrix
 
     public bool IsPacked => Encoding.IsPacked();
 
+    /// <summary>Where a row begins, or in a packed matrix its panel.</summary>
+    public byte* RowData(int row) => IsPacked
+        ? Data + row / PackedLayout.PanelRows * PackedLayout.PanelBytes(Encoding, Columns)
+        : Data + (long)row * Columns * Encoding.BytesPerElement();
+
     public long ByteLength =>
         IsPacked ? PackedLayout.ByteLength(Encoding, Rows, Columns) : (long)Rows * Columns * Encoding.BytesPerElement();
 }

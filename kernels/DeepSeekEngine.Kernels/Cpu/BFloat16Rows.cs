@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using DeepSeekEngine.Kernels.Cpu.Emitted;
 
@@ -13,11 +14,20 @@ internal static unsafe class BFloat16Rows
     /// <summary>Rows whose part of a segment is decoded at a time: few enough to stay in a second-level cache beside the tokens'.</summary>
     private const int DecodedRows = 32;
 
+    /// <summary>Segments of rounded activations that wait for all rows, a token each: half of a second-level cache.</summary>
+    private const int RoundedSegments = MatrixRows.TokenBlock;
+
+    /// <summary>Tokens that are rounded anew for every block of scales: their float32 should stay in that cache as well.</summary>
+    private const int ScaledTokens = 64;
+
     // Parts of the scratch memory in floats. One token's activations are all rounded at once.
-    private const int XLength = MatrixRows.TokenBlock * BFloat16Layout.RowBytes / sizeof(float);
+    private const int XLength = RoundedSegments * BFloat16Layout.RowBytes / sizeof(float);
     private const int WeightsLength = DecodedRows * BFloat16Layout.RowBytes / sizeof(float);
     private const int SumsLength = MatrixRows.TokenBlock * DecodedRows;
     private const int MaxVectorColumns = 2 * XLength;
+
+    /// <summary>Bytes a tile asks of memory at a time at most.</summary>
+    private const int MaxAheadStep = 128;
 
     /// <summary>Floats of scratch <see cref="Multiply"/> needs.</summary>
     public const int ScratchLength = XLength + WeightsLength + SumsLength;
@@ -29,39 +39,51 @@ internal static unsafe class BFloat16Rows
 
     /// <summary>y[j][i] = (accumulate ? y[j][i] : 0) + W[row + i] . round(x[j]), i &lt; rows, j &lt; count &lt;= 128.</summary>
     /// <param name="scratch"><see cref="ScratchLength"/> floats on a cache line.</param>
+    /// <param name="next">What will be multiplied after these rows; null if it is those that follow them.</param>
     public static void Multiply(
-        in WeightMatrix matrix, int row, int rows, float** x, float** y, int count, bool accumulate, float* scratch)
+        in WeightMatrix matrix, int row, int rows, float** x, float** y, int count, bool accumulate, float* scratch, byte* next)
     {
-        if (!accumulate)
+        next = next == null ? matrix.RowData(row + rows) : next;
+        if (count == 1 && matrix.Columns <= MaxVectorColumns)
         {
-            for (int j = 0; j < count; j++)
+            for (int done = 0, some; done < rows; done += some)
             {
-                new Span<float>(y[j], rows).Clear();
+                some = RowsOfScales(matrix, row + done, rows - done);
+                MultiplyOne(matrix, row + done, some, x[0], y[0] + done, accumulate, (ushort*)scratch);
             }
+
+            return;
         }
 
-        // Rows of different blocks meet activations that are rounded differently.
-        for (int done = 0, some; done < rows; done += some)
+        int most = matrix.BlockRows == 0 ? count : ScaledTokens;
+        for (int token = 0; token < count; token += most)
         {
-            some = matrix.BlockRows == 0 ? rows : Math.Min(rows - done, matrix.BlockRows - (row + done) % matrix.BlockRows);
-            if (count == 1 && matrix.Columns <= MaxVectorColumns)
+            for (int done = 0, some; done < rows; done += some)
             {
-                MultiplyOne(matrix, row + done, some, x[0], y[0] + done, (ushort*)scratch);
-            }
-            else
-            {
-                MultiplyMany(matrix, row + done, some, x, y, done, count, scratch);
+                some = RowsOfScales(matrix, row + done, rows - done);
+                byte* after = done + some < rows ? matrix.RowData(row + done + some) : token + most < count ? matrix.RowData(row) : next;
+                MultiplyMany(
+                    matrix, row + done, some, x + token, y + token, done, Math.Min(most, count - token), accumulate, scratch, after);
             }
         }
     }
 
-    private static void MultiplyOne(in WeightMatrix matrix, int row, int rows, float* x, float* y, ushort* rounded)
+    /// <summary>Of the rows from one on, how many share its scales: others meet activations that are rounded differently.</summary>
+    private static int RowsOfScales(in WeightMatrix matrix, int row, int rows)
+        => matrix.BlockRows == 0 ? rows : Math.Min(rows, matrix.BlockRows - row % matrix.BlockRows);
+
+    private static void MultiplyOne(in WeightMatrix matrix, int row, int rows, float* x, float* y, bool accumulate, ushort* rounded)
     {
+        if (!accumulate)
+        {
+            new Span<float>(y, rows).Clear();
+        }
+
         Round(matrix, row, 0, matrix.Columns, x, rounded);
         long rowBytes = (long)matrix.Columns * matrix.Encoding.BytesPerElement();
         var arguments = new BFloat16VectorArguments
         {
-            Weights = matrix.Data + row * rowBytes,
+            Weights = matrix.RowData(row),
             RowBytes = (nint)rowBytes,
             Rows = rows,
             Columns = new ColumnChunks(matrix.Columns),
@@ -72,66 +94,93 @@ internal static unsafe class BFloat16Rows
     }
 
     private static void MultiplyMany(
-        in WeightMatrix matrix, int row, int rows, float** x, float** y, int offset, int count, float* scratch)
+        in WeightMatrix matrix, int row, int rows, float** x, float** y, int offset, int count, bool accumulate, float* scratch,
+        byte* next)
     {
         var tokens = (ushort*)scratch;
-        var weights = (ushort*)(scratch + XLength);
         float* sums = scratch + XLength + WeightsLength;
-        long rowBytes = (long)matrix.Columns * matrix.Encoding.BytesPerElement();
-        for (int column = 0; column < matrix.Columns; column += BFloat16Layout.SegmentColumns)
+        int most = RoundedSegments / count * BFloat16Layout.SegmentColumns;
+        for (int column = 0; column < matrix.Columns; column += most, accumulate = true)
         {
-            int columns = Math.Min(BFloat16Layout.SegmentColumns, matrix.Columns - column);
-            for (int j = 0; j < count; j++)
+            int columns = Math.Min(most, matrix.Columns - column);
+            for (int start = 0; start < columns; start += BFloat16Layout.SegmentColumns)
             {
-                Round(matrix, row, column, columns, x[j] + column, tokens + j * BFloat16Layout.RowStride);
+                int some = Math.Min(BFloat16Layout.SegmentColumns, columns - start);
+                ushort* segment = tokens + (long)start / BFloat16Layout.SegmentColumns * count * BFloat16Layout.RowStride;
+                for (int j = 0; j < count; j++)
+                {
+                    Round(matrix, row, column + start, some, x[j] + column + start, segment + j * BFloat16Layout.RowStride);
+                }
             }
 
             for (int done = 0; done < rows; done += DecodedRows)
             {
-                var decode = new BFloat16DecodeArguments
+                int some = Math.Min(DecodedRows, rows - done);
+                new Span<float>(sums, count * DecodedRows).Clear();
+                byte* after = done + some < rows ? matrix.RowData(row + done + some) : next;
+                AddRows(matrix, row + done, some, column, columns, tokens, count, (ushort*)(scratch + XLength), sums, after);
+                for (int j = 0; j < count; j++)
                 {
-                    Weights = matrix.Data + (row + done) * rowBytes + (long)column * matrix.Encoding.BytesPerElement(),
-                    RowBytes = (nint)rowBytes,
-                    Rows = Math.Min(DecodedRows, rows - done),
-                    Columns = new ColumnChunks(columns),
-                    Destination = weights,
-                };
-                matrix.BFloat16.Decode(&decode);
-                AddTiles(matrix.BFloat16, weights, decode.Rows, decode.Columns.Chunks, tokens, y, offset + done, count, sums);
+                    var part = new ReadOnlySpan<float>(sums + j * DecodedRows, some);
+                    var target = new Span<float>(y[j] + offset + done, some);
+                    if (accumulate)
+                    {
+                        TensorPrimitives.Add(target, part, target);
+                    }
+                    else
+                    {
+                        part.CopyTo(target);
+                    }
+                }
             }
         }
     }
 
-    /// <summary>y[j][offset + i] += the decoded segment of row i . the rounded one of token j.</summary>
-    private static void AddTiles(
-        in BFloat16Functions functions, ushort* weights, int rows, int chunks, ushort* x, float** y, int offset, int count, float* sums)
+    /// <summary>sums[j, i] += W[row + i, column ..] . token j, over some columns, a segment at a time.</summary>
+    private static void AddRows(
+        in WeightMatrix matrix, int row, int rows, int column, int columns, ushort* tokens, int count, ushort* weights, float* sums,
+        byte* ahead)
     {
+        int bytes = matrix.Encoding.BytesPerElement();
+        long rowBytes = (long)matrix.Columns * bytes;
+        byte* stored = matrix.RowData(row) + (long)column * bytes;
+
         // What the last tile computes beyond the rows is not used, whatever lies there.
         int tileRows = (rows + BFloat16Layout.TileRows - 1) / BFloat16Layout.TileRows * BFloat16Layout.TileRows;
         int groups = (count + BFloat16Layout.TileTokens - 1) / BFloat16Layout.TileTokens;
-        new Span<float>(sums, count * DecodedRows).Clear();
-        for (int group = 0, token = 0, some; group < groups; group++, token += some)
-        {
-            some = (count - token) / (groups - group);
-            var tile = new BFloat16TileArguments
-            {
-                Weights = weights,
-                Rows = tileRows,
-                Chunks = chunks,
-                Tokens = some,
-                X = x + token * BFloat16Layout.RowStride,
-                Sums = sums + token * DecodedRows,
-                SumBytes = DecodedRows * sizeof(float),
-            };
-            functions.Tile(&tile);
-        }
 
-        for (int j = 0; j < count; j++)
+        // While these rows are multiplied, as many that are next come to the second-level cache.
+        long steps = (long)tileRows / BFloat16Layout.TileRows * groups * new ColumnChunks(columns).Chunks;
+        nint step = (nint)Math.Min(MaxAheadStep, rows * rowBytes / steps + 1);
+        for (int start = 0; start < columns; start += BFloat16Layout.SegmentColumns)
         {
-            float* target = y[j] + offset;
-            for (int i = 0; i < rows; i++)
+            var decode = new BFloat16DecodeArguments
             {
-                target[i] += sums[j * DecodedRows + i];
+                Weights = stored + (long)start * bytes,
+                RowBytes = (nint)rowBytes,
+                Rows = rows,
+                Columns = new ColumnChunks(Math.Min(BFloat16Layout.SegmentColumns, columns - start)),
+                Destination = weights,
+            };
+            matrix.BFloat16.Decode(&decode);
+            ushort* x = tokens + (long)start / BFloat16Layout.SegmentColumns * count * BFloat16Layout.RowStride;
+            for (int group = 0, token = 0, some; group < groups; group++, token += some)
+            {
+                some = (count - token) / (groups - group);
+                var tile = new BFloat16TileArguments
+                {
+                    Weights = weights,
+                    Rows = tileRows,
+                    Chunks = decode.Columns.Chunks,
+                    Tokens = some,
+                    X = x + token * BFloat16Layout.RowStride,
+                    Sums = sums + token * DecodedRows,
+                    SumBytes = DecodedRows * sizeof(float),
+                    Ahead = ahead,
+                    AheadStep = step,
+                };
+                matrix.BFloat16.Tile(&tile);
+                ahead += step * (tileRows / BFloat16Layout.TileRows * tile.Chunks);
             }
         }
     }

@@ -39,14 +39,15 @@ internal static unsafe class MatrixRows
     /// <summary>y[j][i] = (accumulate ? y[j][i] : 0) + W[row + i] . x[j], i &lt; rows, j &lt; count.</summary>
     /// <param name="packed">For a packed matrix, what x[j] is quantised to: row (first + j) * Step + part.</param>
     /// <param name="scratch"><see cref="ScratchLength"/> floats.</param>
+    /// <param name="next">What will be multiplied after these rows, if it is not those that follow them: asked of memory meanwhile.</param>
     public static void Multiply<TLanes>(
         in WeightMatrix matrix, int row, int rows, float** x, in PackedProducts packed, int first, int part,
-        float** y, int count, bool accumulate, float* scratch)
+        float** y, int count, bool accumulate, float* scratch, byte* next = null)
         where TLanes : unmanaged, ILanes<TLanes>
     {
         if (matrix.BFloat16.Tile != null)
         {
-            BFloat16Rows.Multiply(matrix, row, rows, x, y, count, accumulate, scratch);
+            BFloat16Rows.Multiply(matrix, row, rows, x, y, count, accumulate, scratch, next);
             return;
         }
 
@@ -62,7 +63,7 @@ internal static unsafe class MatrixRows
                 Multiply<TLanes, BF16Decoder>(matrix, row, rows, x, y, count, accumulate, scratch);
                 break;
             case WeightEncoding.Int8 or WeightEncoding.Int4:
-                packed.Multiply(matrix, row, rows, first, part, y, count, accumulate, scratch);
+                packed.Multiply(matrix, row, rows, first, part, y, count, accumulate, scratch, next);
                 break;
             default:
                 Multiply<TLanes, F8E4M3Decoder>(matrix, row, rows, x, y, count, accumulate, scratch);

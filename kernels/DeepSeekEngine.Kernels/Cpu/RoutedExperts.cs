@@ -69,8 +69,13 @@ internal readonly unsafe struct ExpertGateUpJob : IParallelJob
                         ups[j] = up + j * some;
                     }
 
-                    MatrixRows.Multiply<TLanes>(Gate[expert], row + done, some, x, Packed, first, 0, gates, count, false, scratch);
-                    MatrixRows.Multiply<TLanes>(Up[expert], row + done, some, x, Packed, first, 0, ups, count, false, scratch);
+                    byte* next = done + some < rows || task + run == end
+                        ? Gate[expert].RowData(row + done + some)
+                        : Gate[Groups.Active[(task + run) / blocks]].RowData(0);
+                    MatrixRows.Multiply<TLanes>(
+                        Gate[expert], row + done, some, x, Packed, first, 0, gates, count, false, scratch, Up[expert].RowData(row + done));
+                    MatrixRows.Multiply<TLanes>(
+                        Up[expert], row + done, some, x, Packed, first, 0, ups, count, false, scratch, next);
                     for (int j = 0; j < count; j++)
                     {
                         SwiGluJob.Run<TLanes>(gates[j], ups[j], Hidden[pairs[j]] + row + done, some);
@@ -88,6 +93,9 @@ internal readonly unsafe struct ExpertGateUpJob : IParallelJob
 /// </summary>
 internal readonly unsafe struct ExpertDownJob : IParallelJob
 {
+    /// <summary>Rows of many tokens that are computed as one: what is prepared of each hidden row serves them all.</summary>
+    private const int MaxRows = 256;
+
     /// <summary>Products that wait for their sum, at least: a few tokens' of all rows.</summary>
     private const int MinProducts = 1 << 14;
 
@@ -136,6 +144,7 @@ internal readonly unsafe struct ExpertDownJob : IParallelJob
             {
                 int expert = Groups.Active[active];
                 int groupEnd = Groups.Offsets[expert + 1];
+                byte* next = active + 1 < ActiveExperts ? Down[Groups.Active[active + 1]].RowData(row) : null;
                 for (int first = Groups.Offsets[expert]; first < groupEnd; first += MatrixRows.TokenBlock)
                 {
                     int count = Math.Min(MatrixRows.TokenBlock, groupEnd - first);
@@ -146,7 +155,7 @@ internal readonly unsafe struct ExpertDownJob : IParallelJob
                         y[j] = products + (long)pair * stride;
                     }
 
-                    MatrixRows.Multiply<TLanes>(Down[expert], row, rows, x, Packed, first, 0, y, count, false, scratch);
+                    MatrixRows.Multiply<TLanes>(Down[expert], row, rows, x, Packed, first, 0, y, count, false, scratch, next);
                 }
             }
 
@@ -157,7 +166,7 @@ internal readonly unsafe struct ExpertDownJob : IParallelJob
         }
     }
 
-    private static long Products(long pairs) => Math.Max(MinProducts, pairs * MatrixRows.ManyTokensBlock);
+    private static long Products(long pairs) => Math.Max(MinProducts, pairs * MaxRows);
 
     private void Combine<TLanes>(float* products, int stride, float* weights, float* y, int rows)
         where TLanes : unmanaged, ILanes<TLanes>

@@ -47,6 +47,12 @@ internal unsafe struct BFloat16TileArguments
 
     /// <summary>Bytes from one token's sums to the next.</summary>
     public nint SumBytes;
+
+    /// <summary>What will be needed next, which is asked of memory meanwhile: two lines for every four rows and chunk of columns.</summary>
+    public byte* Ahead;
+
+    /// <summary>Bytes from two of those lines to the next two.</summary>
+    public nint AheadStep;
 }
 
 /// <summary>Rows of at most a segment, decoded to bfloat16 or copied, and filled up with zeros.</summary>

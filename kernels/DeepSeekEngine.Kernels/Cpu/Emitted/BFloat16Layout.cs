@@ -1,7 +1,7 @@
 namespace DeepSeekEngine.Kernels.Cpu.Emitted;
 
 /// <summary>
-/// How bfloat16 operands lie for the emitted products. Columns go in chunks of 64, the last filled up with zeros; 16 chunks are a segment.
+/// How bfloat16 operands lie for the emitted products. Columns go in chunks of 64, the last filled up with zeros; 32 chunks are a segment.
 /// <code>
 /// W[row] . x = s0 + p_0 + p_1 + ...   p_i: segments, in order
 /// p = Sum(a)       a[lane] = fma(w[2 l], x[2 l], fma(w[2 l + 1], x[2 l + 1], a[lane]))   for the registers of 32 elements, in order, from 0
@@ -15,8 +15,8 @@ internal static class BFloat16Layout
     public const int ChunkColumns = 64;
     public const int ChunkBytes = ChunkColumns * sizeof(ushort);
 
-    /// <summary>Chunks of a segment: 8 rows and 6 tokens of them fit a first-level cache.</summary>
-    public const int SegmentChunks = 16;
+    /// <summary>Chunks of a segment: 6 tokens of one fit a first-level cache, and its sum across lanes is a small part of the work.</summary>
+    public const int SegmentChunks = 32;
 
     public const int SegmentColumns = SegmentChunks * ChunkColumns;
 

@@ -23,6 +23,8 @@ internal sealed class BFloat16TileEmitter : FunctionEmitter
         Code.mov(rbp, __qword_ptr[Argument + Field(nameof(BFloat16TileArguments.Sums))]);
         Code.mov(r11, __qword_ptr[Argument + Field(nameof(BFloat16TileArguments.SumBytes))]);
         Code.mov(r15d, __dword_ptr[Argument + Field(nameof(BFloat16TileArguments.Rows))]);
+        Code.mov(r13, __qword_ptr[Argument + Field(nameof(BFloat16TileArguments.Ahead))]);
+        Code.mov(r14, __qword_ptr[Argument + Field(nameof(BFloat16TileArguments.AheadStep))]);
         Code.mov(eax, __dword_ptr[Argument + Field(nameof(BFloat16TileArguments.Tokens))]);
         Label done = Code.CreateLabel();
         var bodies = new Label[MaxTokens + 1];
@@ -60,6 +62,7 @@ internal sealed class BFloat16TileEmitter : FunctionEmitter
         Code.Label(ref chunks);
         for (int offset = 0; offset < BFloat16Layout.ChunkBytes; offset += 64)
         {
+            Code.prefetcht1(__byte_ptr[r13 + offset]);
             for (int t = 0; t < tokens; t++)
             {
                 Code.vmovdqu16(Zmm(FirstX + t), __zmmword_ptr[r8 + (t * BFloat16Layout.RowBytes + offset)]);
@@ -78,6 +81,7 @@ internal sealed class BFloat16TileEmitter : FunctionEmitter
 
         Code.add(rsi, BFloat16Layout.ChunkBytes);
         Code.add(r8, BFloat16Layout.ChunkBytes);
+        Code.add(r13, r14);
         Code.dec(ecx);
         Code.jne(chunks);
         Code.mov(rdx, rbp);

@@ -16,6 +16,11 @@ internal abstract class PackedEmitter : TokenTileEmitter
     protected const int LineBytes = 64;
     protected const int Scales = 1, Sums = 2;
 
+    // Of every token group that is computed; no register is free.
+    private int AheadSlot => base.SlotBytes;
+
+    protected override int SlotBytes => base.SlotBytes + sizeof(long);
+
     protected override int TokensField => Field(nameof(PackedTile.Tokens));
 
     protected override int WeightsField => Field(nameof(PackedTile.Weights));
@@ -54,6 +59,8 @@ internal abstract class PackedEmitter : TokenTileEmitter
     {
         LoadStride(ScaleStride, Scales);
         LoadStride(SumStride, Sums);
+        Code.mov(rax, __qword_ptr[Tile + Field(nameof(PackedTile.Ahead))]);
+        Code.mov(__qword_ptr[rsp + AheadSlot], rax);
     }
 
     protected sealed override void EmitBody(int tokens)
@@ -77,6 +84,24 @@ internal abstract class PackedEmitter : TokenTileEmitter
         ForResults(tokens, t => Code.vmovups(__zmmword_ptr[rdx], Result(t)));
     }
 
+    /// <summary>Asks for a share of what comes after this panel, for many tokens; rax is lost.</summary>
+    protected void LookAhead(int tokens)
+    {
+        if (tokens <= MaxPrefetchTokens)
+        {
+            return;
+        }
+
+        Code.mov(rax, __qword_ptr[rsp + AheadSlot]);
+        for (int line = 0; line < PackedTile.AheadLines; line++)
+        {
+            Code.prefetcht1(__byte_ptr[rax + line * LineBytes]);
+        }
+
+        Code.add(rax, __qword_ptr[Tile + Field(nameof(PackedTile.AheadStep))]);
+        Code.mov(__qword_ptr[rsp + AheadSlot], rax);
+    }
+
     /// <summary>y += one block of the panel times the tokens.</summary>
     protected abstract void EmitBlock(int tokens);
 
@@ -92,7 +117,7 @@ internal abstract class PackedEmitter : TokenTileEmitter
     {
         if (tokens <= MaxPrefetchTokens)
         {
-            Code.prefetcht0(__byte_ptr[Weights + (offset + PrefetchDistance)]);
+            Code.prefetcht1(__byte_ptr[Weights + (offset + PrefetchDistance)]);
         }
     }
 
@@ -152,6 +177,7 @@ internal sealed class PackedInt8Emitter : PackedEmitter
             Code.vpxord(Zmm(i), Zmm(i), Zmm(i));
         }
 
+        LookAhead(tokens);
         for (int step = 0; step < Steps; step++)
         {
             LoadLine(Line, ScaleBytes + step * LineBytes, tokens);
@@ -218,6 +244,7 @@ internal sealed class PackedInt4Emitter : PackedEmitter
     protected override void EmitBlock(int tokens)
     {
         Prefetch(0, tokens);
+        LookAhead(tokens);
         for (int group = 0; group < Groups; group++)
         {
             EmitGroup(group, tokens);

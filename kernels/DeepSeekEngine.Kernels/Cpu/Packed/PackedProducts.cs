@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>Products of packed matrices with quantised activations.</summary>
@@ -14,8 +16,9 @@ internal readonly unsafe struct PackedProducts
     /// <param name="rows">Rows i &lt; rows are computed, for j &lt; count.</param>
     /// <param name="count">At most <see cref="MatrixRows.TokenBlock"/>.</param>
     /// <param name="scratch"><see cref="MatrixRows.ScratchLength"/> floats.</param>
+    /// <param name="next">What will be multiplied after these rows; null if it is those that follow them.</param>
     public void Multiply(
-        in WeightMatrix matrix, int row, int rows, int first, int part, float** y, int count, bool accumulate, float* scratch)
+        in WeightMatrix matrix, int row, int rows, int first, int part, float** y, int count, bool accumulate, float* scratch, byte* next)
     {
         PackedTile tile;
         X.Describe(first * Step + part, Step, &tile);
@@ -25,6 +28,10 @@ internal readonly unsafe struct PackedProducts
         tile.YStride = PackedLayout.PanelRows;
         long panelBytes = PackedLayout.PanelBytes(matrix.Encoding, matrix.Columns);
 
+        // While a panel is multiplied, the next one comes to the second-level cache, in as many parts as there are token groups.
+        long passes = Math.Max(1, count / PackedTile.AheadTokens);
+        tile.AheadStep = (nint)(panelBytes / (tile.Blocks * passes)) + 1;
+
         // The rows of an attention head need not begin with a panel.
         for (int done = 0; done < rows;)
         {
@@ -32,11 +39,19 @@ internal readonly unsafe struct PackedProducts
             int skipped = (row + done) % PackedLayout.PanelRows;
             int wanted = Math.Min(rows - done, PackedLayout.PanelRows - skipped);
             tile.Weights = matrix.Data + panel * panelBytes;
+            tile.Ahead = done + wanted < rows || next == null ? tile.Weights + panelBytes : next;
             Kernels.Run(matrix.Encoding, &tile);
             for (int j = 0; j < count; j++)
             {
                 float* sums = scratch + j * PackedLayout.PanelRows + skipped;
                 float* target = y[j] + done;
+                if (wanted == PackedLayout.PanelRows)
+                {
+                    Vector512<float> all = Vector512.Load(sums);
+                    (accumulate ? Vector512.Load(target) + all : all).Store(target);
+                    continue;
+                }
+
                 for (int i = 0; i < wanted; i++)
                 {
                     target[i] = accumulate ? target[i] + sums[i] : sums[i];

@@ -43,4 +43,16 @@ internal unsafe struct PackedTile
     public float* Y;
 
     public nint YStride;
+
+    /// <summary>What will be needed next, which an emitted kernel with many tokens asks of memory meanwhile, some lines every block.</summary>
+    public byte* Ahead;
+
+    /// <summary>Bytes from those lines to the next.</summary>
+    public nint AheadStep;
+
+    /// <summary>Tokens of a group that is computed together, at most.</summary>
+    public const int AheadTokens = 16;
+
+    /// <summary>Lines that are asked of memory every block.</summary>
+    public const int AheadLines = 16;
 }

@@ -112,7 +112,7 @@ public unsafe class BFloat16RowsTests
                     outputs[t] = ys + (first + t) * matrix.Rows;
                 }
 
-                BFloat16Rows.Multiply(matrix, 0, matrix.Rows, inputs, outputs, some, accumulate, (float*)scratch.Pointer);
+                BFloat16Rows.Multiply(matrix, 0, matrix.Rows, inputs, outputs, some, accumulate, (float*)scratch.Pointer, null);
             }
         }
 
