@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Simd;
-using DeepSeekEngine.Kernels.Cpu.Emitted;
 using DeepSeekEngine.Kernels;
 
 namespace DeepSeekEngine.Benchmarks;
@@ -33,7 +32,7 @@ public unsafe class LinearBenchmarks
     public void Setup()
     {
         var encoding = Enum.Parse<WeightEncoding>(Encoding);
-        _backend = new SimdBackend(bfloat16: BFloat16Kernels.Native);
+        _backend = SimdBackend.Fastest(0);
         _memory = (byte*)NativeMemory.Alloc((nuint)Bytes);
         new Random(1).NextBytes(new Span<byte>(_memory, (int)Bytes));
         _scales = (float*)NativeMemory.AllocZeroed(11 * 16 * sizeof(float));

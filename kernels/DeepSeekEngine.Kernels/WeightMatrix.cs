@@ -28,6 +28,9 @@ internal readonly unsafe struct WeightMatrix
 
     public int BlockColumns { get; init; }
 
+    /// <summary>Whether products must take activations as they are, as the router's, on which the choice of experts hangs.</summary>
+    public bool ExactActivations { get; init; }
+
     /// <summary>What computes products with activations that are rounded to bfloat16; null functions where they are not rounded.</summary>
     public BFloat16Functions BFloat16 { get; init; }
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using DeepSeekEngine.Backends.Simd;
-using DeepSeekEngine.Kernels.Cpu.Emitted;
 using DeepSeekEngine.Benchmarks.Synthetic;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels;
@@ -29,7 +28,7 @@ internal sealed class SyntheticModel : ITimedModel
     public SyntheticModel(ModelConfig config, WeightEncoding format, int threads, int maxPrefill, int maxContext, bool hugePages)
     {
         _arena = new Arena(hugePages);
-        _backend = new SimdBackend(threads, bfloat16: BFloat16Kernels.Native);
+        _backend = SimdBackend.Fastest(threads);
         _weights = new SyntheticWeights(config, format, _arena);
         var limits = new StepLimits(maxPrefill, 1, 1, maxContext, maxContext);
         _transformer = new Transformer(_backend, _weights, QuantizationPolicy.For(WeightFormat.AsStored), config, limits);

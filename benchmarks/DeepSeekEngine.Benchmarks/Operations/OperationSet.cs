@@ -1,6 +1,5 @@
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Simd;
-using DeepSeekEngine.Kernels.Cpu.Emitted;
 using DeepSeekEngine.Benchmarks.Synthetic;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels;
@@ -23,7 +22,7 @@ internal sealed class OperationSet : IDisposable
 
     private OperationSet(int threads)
     {
-        _backend = new SimdBackend(threads, bfloat16: BFloat16Kernels.Native);
+        _backend = SimdBackend.Fastest(threads);
         _matrices = new SyntheticMatrices(_arena);
     }
 

@@ -6,7 +6,8 @@ namespace DeepSeekEngine.Benchmarks.Synthetic;
 
 /// <summary>
 /// A model's tensors made up as they are asked for, every matrix with memory of its own, so that a step reads as many bytes as that of
-/// a real model. The embedding and the router keep the encoding checkpoints have them in.
+/// a real model. The embedding and the router keep the encoding checkpoints have them in, and in a packed model so does what the
+/// library does not pack.
 /// </summary>
 internal sealed class SyntheticWeights(ModelConfig config, WeightEncoding format, Arena arena) : IWeightSource
 {
@@ -59,7 +60,11 @@ internal sealed class SyntheticWeights(ModelConfig config, WeightEncoding format
     private WeightEncoding Encoding(string name)
         => format is not WeightEncoding.F32 && (IsEmbedding(name) || name.EndsWith("mlp.gate.weight", StringComparison.Ordinal))
             ? WeightEncoding.BF16
+            : format.IsPacked() ? PackedPolicy.EncodingOf(name, WeightEncoding.BF16)
             : format;
+
+    private QuantizationPolicy PackedPolicy { get; }
+        = QuantizationPolicy.For(format is WeightEncoding.Int8 ? WeightFormat.Int8 : WeightFormat.Int4);
 
     private static bool IsEmbedding(string name) => name.Contains("embed_tokens", StringComparison.Ordinal);
 }

@@ -42,7 +42,7 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
         where TLanes : unmanaged, ILanes<TLanes>
     {
         float* scores = stackalloc float[QueryLanes.MaxRegisters * LaneWidths.MaxLanes * QueryLanes.Block];
-        float** rows = stackalloc float*[QueryLanes.Block];
+        float** rows = stackalloc float*[2 * QueryLanes.Block];
 
         // Of each head of the group: the maximum, the sum and the decay.
         float* state = stackalloc float[3 * MaxHeadGroup];
@@ -89,12 +89,23 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
         }
 
         int end = Splits.End(split, token);
+        float** next = rows + QueryLanes.Block;
+        FindRows(token, Splits.Start(split, token), end, next);
+        for (int j = 0; j < QueryLanes.Block && j < end - Splits.Start(split, token); j++)
+        {
+            QueryLanes.Prefetch(next[j], Shape.CacheRow);
+        }
+
         for (int position = Splits.Start(split, token), count; position < end; position += count)
         {
             count = Math.Min(QueryLanes.Block, end - position);
-            for (int j = 0; j < QueryLanes.Block; j++)
+            float** following = rows;
+            rows = next;
+            next = following;
+            bool last = position + count == end;
+            if (!last)
             {
-                rows[j] = j < count ? Cache.Data + Tokens.CacheRow(token, position + j) * Cache.Stride : rows[count - 1];
+                FindRows(token, position + count, end, next);
             }
 
             for (int h = 0, queries; h < heads; h += queries)
@@ -103,11 +114,21 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
                 int lanes = registers * TLanes.Count;
                 queries = Math.Min(lanes, heads - h);
                 QueryLanes.Scores<TLanes>(
-                    packed + h * Shape.CacheRow, registers, rows, count, 0, Shape.CacheRow, scores, accumulate: false);
+                    packed + h * Shape.CacheRow, registers, rows, count, 0, Shape.CacheRow, scores, accumulate: false,
+                    last || h > 0 ? null : next);
                 QueryLanes.Softmax<TLanes>(scores, registers, count, Shape.Scale, state + h, sum + h, decay + h);
                 QueryValues.Add<TLanes>(
                     rows, count, 0, scores, lanes, decay + h, context + (long)h * Shape.Latent, Shape.Latent, queries, Shape.Latent);
             }
+        }
+    }
+
+    /// <summary>Where the rows of a block lie, the last of them again and again where it is shorter.</summary>
+    private void FindRows(int token, int position, int end, float** rows)
+    {
+        for (int j = 0; j < QueryLanes.Block; j++)
+        {
+            rows[j] = position + j < end ? Cache.Data + Tokens.CacheRow(token, position + j) * Cache.Stride : rows[j - 1];
         }
     }
 }

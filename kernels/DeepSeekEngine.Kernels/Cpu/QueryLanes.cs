@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace DeepSeekEngine.Kernels.Cpu;
 
@@ -61,8 +62,12 @@ internal static unsafe class QueryLanes
     /// <param name="packed">[width, registers * lanes].</param>
     /// <param name="rows">Block pointers, which are read from <paramref name="offset"/> on; those from count on may be read for nothing.</param>
     /// <param name="scores">[Block, registers * lanes].</param>
+    /// <param name="next">
+    /// Block pointers to what is read after these rows, the same elements of which are asked of memory meanwhile; null if nothing is. A few
+    /// elements of many rows are an order in which no processor looks ahead by itself.
+    /// </param>
     public static void Scores<TLanes>(
-        float* packed, int registers, float** rows, int count, int offset, int width, float* scores, bool accumulate)
+        float* packed, int registers, float** rows, int count, int offset, int width, float* scores, bool accumulate, float** next = null)
         where TLanes : unmanaged, ILanes<TLanes>
     {
         int step = registers == 1 ? SingleRows : PairRows;
@@ -74,6 +79,11 @@ internal static unsafe class QueryLanes
             int length = Math.Min(Panel, width - k);
             for (int j = 0; j < whole; j += step)
             {
+                for (int i = j; next != null && i < j + step; i++)
+                {
+                    Prefetch(next[i] + offset + k, length);
+                }
+
                 if (registers == 1)
                 {
                     ScoreSingle<TLanes>(packed + k * lanes, rows + j, offset + k, length, scores + j * lanes, accumulate);
@@ -124,6 +134,16 @@ internal static unsafe class QueryLanes
             TLanes.Store(kept, decay + lane);
             TLanes.Store(largest, maximum + lane);
             TLanes.Store(TLanes.MultiplyAdd(TLanes.Load(sum + lane), kept, total), sum + lane);
+        }
+    }
+
+    /// <summary>Asks for elements of a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(float* source, int length)
+    {
+        for (int k = 0; Sse.IsSupported && k < length; k += 16)
+        {
+            Sse.Prefetch1(source + k);
         }
     }
 

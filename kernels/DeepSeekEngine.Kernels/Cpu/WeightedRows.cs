@@ -28,11 +28,7 @@ internal static unsafe class WeightedRows
 
             for (; o < outputs; o++)
             {
-                for (int part = 0; part < 3; part++)
-                {
-                    int c = column + part * TLanes.Count;
-                    Single<TLanes>(rows, rowCount, offset + c, weights + o * weightStride, decay[o], y + o * yStride + c, TLanes.Count);
-                }
+                Row<TLanes>(rows, rowCount, offset + column, weights + o * weightStride, decay[o], y + o * yStride + column);
             }
         }
 
@@ -68,6 +64,28 @@ internal static unsafe class WeightedRows
         }
 
         TLanes.Store(sum, y);
+    }
+
+    /// <summary>One output by three registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Row<TLanes>(float** rows, int rowCount, int offset, float* weights, float decay, float* y)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        int c1 = TLanes.Count, c2 = 2 * TLanes.Count;
+        TLanes d = TLanes.Broadcast(decay);
+        TLanes s0 = TLanes.Load(y) * d, s1 = TLanes.Load(y + c1) * d, s2 = TLanes.Load(y + c2) * d;
+        for (int j = 0; j < rowCount; j++)
+        {
+            float* row = rows[j] + offset;
+            TLanes w = TLanes.Broadcast(weights[j]);
+            s0 = TLanes.MultiplyAdd(w, TLanes.Load(row), s0);
+            s1 = TLanes.MultiplyAdd(w, TLanes.Load(row + c1), s1);
+            s2 = TLanes.MultiplyAdd(w, TLanes.Load(row + c2), s2);
+        }
+
+        TLanes.Store(s0, y);
+        TLanes.Store(s1, y + c1);
+        TLanes.Store(s2, y + c2);
     }
 
     /// <summary>Four outputs by three registers.</summary>

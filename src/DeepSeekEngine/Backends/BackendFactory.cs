@@ -20,7 +20,7 @@ internal static class BackendFactory
     {
         Device.Cuda => IlgpuBackend.CreateCuda(options.DeviceIndex + number, options.DeviceMemoryLimit),
         Device.OpenCL => IlgpuBackend.CreateOpenCl(options.DeviceIndex + number, options.DeviceMemoryLimit),
-        _ => new SimdBackend(options.Threads ?? 0),
+        _ => SimdBackend.Fastest(options.Threads ?? 0),
     };
 
     /// <summary>Devices of the kind that the layers are divided among.</summary>

@@ -16,7 +16,8 @@ internal sealed unsafe class CheckpointLoader(
 {
     protected override Matrix LoadMatrix(string name, int rows, int columns, WeightEncoding encoding)
     {
-        var matrix = backend.LoadMatrix(Bring([name], rows, columns, encoding, out var quantized)[0]);
+        var brought = Bring([name], rows, columns, encoding, out var quantized)[0];
+        var matrix = backend.LoadMatrix(brought with { ExactActivations = TensorRoles.Of(name) == TensorRole.Router });
         Report(name, quantized[0]);
         return matrix;
     }

@@ -6,8 +6,12 @@ using System.Text.Json;
 namespace DeepSeekEngine.Testing.Fidelity;
 
 /// <summary>A prompt of a fixture and what the float64 reference computed for it.</summary>
+/// <param name="SafeSteps">Greedy ids that rounding to bfloat16 cannot change.</param>
 internal sealed record OraclePrompt(
-    string Name, int[] InputIds, int HiddenFirst, int LogitsFirst, int[] ArgmaxIds, int[] GreedyIds, int[]? DraftIds);
+    string Name, int[] InputIds, int HiddenFirst, int LogitsFirst, int[] ArgmaxIds, int[] GreedyIds, int SafeSteps, int[]? DraftIds);
+
+/// <summary>How far results may be from the reference: the largest difference, and the root mean square of an array.</summary>
+internal readonly record struct Tolerance(float Largest, float RootMeanSquare);
 
 /// <summary>
 /// A fixture directory: a checkpoint with expected.json and expected.safetensors. Reads the arrays on its own, so that a mistake in
@@ -16,7 +20,7 @@ internal sealed record OraclePrompt(
 internal sealed class OracleFixture
 {
     private readonly Dictionary<string, Array> _arrays = [];
-    private readonly Dictionary<string, float> _tolerances = [];
+    private readonly Dictionary<string, (Tolerance Float32, Tolerance BFloat16)> _tolerances = [];
 
     public OracleFixture(string directory)
     {
@@ -24,7 +28,9 @@ internal sealed class OracleFixture
         using var expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(directory, "expected.json")));
         foreach (var tolerance in expected.RootElement.GetProperty("tolerance").EnumerateObject())
         {
-            _tolerances[tolerance.Name] = tolerance.Value.GetProperty("f32_maxabs").GetSingle();
+            float Value(string name) => tolerance.Value.GetProperty(name).GetSingle();
+            _tolerances[tolerance.Name] = (
+                new Tolerance(Value("f32_maxabs"), Value("f32_maxabs")), new Tolerance(Value("bf16_maxabs"), Value("bf16_rms")));
         }
 
         Prompts = [.. expected.RootElement.GetProperty("prompts").EnumerateArray().Select(prompt => new OraclePrompt(
@@ -34,6 +40,7 @@ internal sealed class OracleFixture
             prompt.GetProperty("logits_first_pos").GetInt32(),
             Ints(prompt.GetProperty("argmax_ids")),
             Ints(prompt.GetProperty("greedy_ids")),
+            SafeSteps(prompt, expected.RootElement.GetProperty("router_margin_threshold_prompts").GetSingle()),
             prompt.TryGetProperty("mtp_draft_ids", out var drafts) ? Ints(drafts) : null))];
         ReadArrays(Path.Combine(directory, "expected.safetensors"));
     }
@@ -42,13 +49,26 @@ internal sealed class OracleFixture
 
     public IReadOnlyList<OraclePrompt> Prompts { get; }
 
-    public float Tolerance(string of) => _tolerances[of];
+    /// <param name="of">What is compared: logits, hidden, decode or mtp.</param>
+    /// <param name="rounded">Whether activations are rounded to bfloat16.</param>
+    public Tolerance Tolerance(string of, bool rounded) => rounded ? _tolerances[of].BFloat16 : _tolerances[of].Float32;
 
     public bool Has(string name) => _arrays.ContainsKey(name);
 
     public float[] Floats(string name) => (float[])_arrays[name];
 
     public int[] Ints(string name) => (int[])_arrays[name];
+
+    /// <summary>
+    /// The steps two emulations of bfloat16 agree on, up to the first whose experts are as near a tie as no position of a prompt may be:
+    /// there a third rounding may choose another expert than both.
+    /// </summary>
+    private static int SafeSteps(JsonElement prompt, float margin)
+    {
+        var margins = prompt.GetProperty("greedy_min_router_margin").EnumerateArray();
+        var apart = margins.TakeWhile(step => step.ValueKind == JsonValueKind.Null || step.GetSingle() >= margin).Count();
+        return Math.Min(prompt.GetProperty("greedy_bf16_safe_prefix").GetInt32(), apart);
+    }
 
     private static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(e => e.GetInt32())];
 

@@ -41,6 +41,10 @@ internal sealed unsafe partial class SimdBackend : IBackend
     /// <summary>The processor without regard to how it is used.</summary>
     public static string ProcessorName => $"CPU ({Environment.ProcessorCount} processors, {(int)LaneWidths.Native}-bit SIMD)";
 
+    /// <summary>With what is fastest on this processor, as applications compute.</summary>
+    /// <param name="threads">Threads that compute, the caller's included; 0 for one a processor this process may use.</param>
+    public static SimdBackend Fastest(int threads) => new(threads, bfloat16: BFloat16Kernels.Native);
+
     public string DeviceName { get; }
 
     public long AvailableBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -137,7 +141,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
     }
 
     private WeightMatrix View(in WeightMatrix matrix)
-        => bfloat16 is not null && BFloat16Rows.Supports(matrix)
+        => bfloat16 is not null && !matrix.ExactActivations && BFloat16Rows.Supports(matrix)
             ? matrix with { BFloat16 = matrix.Encoding == WeightEncoding.BF16 ? bfloat16.BF16 : bfloat16.F8E4M3 }
             : matrix;
 
