@@ -11,7 +11,6 @@ namespace DeepSeekEngine.Kernels.Cpu;
 internal static unsafe class StoredRows
 {
     private const int Streams = 4;
-    private const int PrefetchDistance = 4096;
 
     /// <summary>Floats of scratch <see cref="MultiplyDecoded{TLanes, TDecoder}"/> needs.</summary>
     public const int DecodedLength = Streams * (DotProduct.MaxSegment + 16);
@@ -185,7 +184,7 @@ internal static unsafe class StoredRows
 
             for (; k < end; k += step)
             {
-                Prefetch(w0 + Streams * k * TDecoder.Bytes + PrefetchDistance, Streams * step * TDecoder.Bytes);
+                Prefetch(w0 + Streams * (length + k) * TDecoder.Bytes, Streams * step * TDecoder.Bytes);
                 a0 = Add<TLanes, TDecoder>(w0 + k * TDecoder.Bytes, s0, x0 + k, a0);
                 a1 = Add<TLanes, TDecoder>(w1 + k * TDecoder.Bytes, s1, x1 + k, a1);
                 a2 = Add<TLanes, TDecoder>(w2 + k * TDecoder.Bytes, s2, x2 + k, a2);
@@ -244,7 +243,10 @@ internal static unsafe class StoredRows
         return TLanes.MultiplyAdd(TDecoder.Scaled ? d * scale : d, TLanes.Load(x + 3 * TLanes.Count), sum);
     }
 
-    /// <summary>Asks for the cache lines of a step of every stream: between one and sixteen, a power of two.</summary>
+    /// <summary>
+    /// Asks for as many cache lines as a step of every stream takes, between one and sixteen, a power of two: in their order, from where the
+    /// next four segments begin, into the second-level cache. Of four streams that soon end no processor looks far ahead by itself.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Prefetch(byte* source, int length)
     {
@@ -253,24 +255,24 @@ internal static unsafe class StoredRows
             return;
         }
 
-        Sse.Prefetch0(source);
+        Sse.Prefetch1(source);
         if (length > 64)
         {
-            Sse.Prefetch0(source + 64);
+            Sse.Prefetch1(source + 64);
         }
 
         if (length > 128)
         {
-            Sse.Prefetch0(source + 128);
-            Sse.Prefetch0(source + 192);
+            Sse.Prefetch1(source + 128);
+            Sse.Prefetch1(source + 192);
         }
 
         if (length > 256)
         {
-            Sse.Prefetch0(source + 256);
-            Sse.Prefetch0(source + 320);
-            Sse.Prefetch0(source + 384);
-            Sse.Prefetch0(source + 448);
+            Sse.Prefetch1(source + 256);
+            Sse.Prefetch1(source + 320);
+            Sse.Prefetch1(source + 384);
+            Sse.Prefetch1(source + 448);
         }
     }
 }
