@@ -24,7 +24,7 @@ internal unsafe struct ByteDotJob : IParallelJob
 
     public static bool IsSupported => Avx2.IsSupported;
 
-    public static string Instructions => AvxVnni.IsSupported ? "vpdpbusd" : "vpmaddubsw, vpmaddwd, vpaddd";
+    public static string Instructions => EmittedDotJob.IsSupported(onBytes: true) ? "512-bit vpdpbusd" : AvxVnni.IsSupported ? "vpdpbusd" : "vpmaddubsw, vpmaddwd, vpaddd";
 
     /// <summary>Multiplications and additions of a task.</summary>
     public static long Operations => 2L * Repeats * ActivationRegisters * OperandBytes;

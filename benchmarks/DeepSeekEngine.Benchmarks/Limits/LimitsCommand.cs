@@ -6,18 +6,19 @@ internal static class LimitsCommand
     public static void Run(Options arguments)
     {
         var rounds = arguments.Number("rounds", 7);
-        var table = new MarkdownTable("threads", "memory read GB/s", "float32 GFLOP/s", $"int8 GOP/s ({ByteDotJob.Instructions})");
+        var table = new MarkdownTable("threads", "memory read GB/s", "float32 GFLOP/s", "bfloat16 GFLOP/s", $"int8 GOP/s ({ByteDotJob.Instructions})");
         int[] threads = [1, arguments.Number("threads", Environment.ProcessorCount)];
         foreach (var count in threads.Distinct())
         {
             using var limits = new MachineLimits(count);
             var samples = Enumerable.Range(0, rounds)
-                .Select(_ => (Read: limits.ReadBandwidth(), Float: limits.FloatOperations(), Byte: limits.ByteOperations()))
+                .Select(_ => (Read: limits.ReadBandwidth(), Float: limits.FloatOperations(), BFloat16: limits.BFloat16Operations(), Byte: limits.ByteOperations()))
                 .ToArray();
             table.Add(
                 $"{count}",
                 Range(samples.Select(s => s.Read / 1e9)),
                 Range(samples.Select(s => s.Float / 1e9)),
+                Range(samples.Select(s => s.BFloat16 / 1e9)),
                 Range(samples.Select(s => s.Byte / 1e9)));
         }
 

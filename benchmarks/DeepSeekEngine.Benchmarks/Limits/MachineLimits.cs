@@ -31,7 +31,7 @@ internal sealed unsafe class MachineLimits : IDisposable
         _results = _arena.Take(_pool.Workers * TasksPerWorker * 64L);
 
         // The first measurement would count the compiler's work.
-        _ = ReadBandwidth() + FloatOperations() + ByteOperations();
+        _ = ReadBandwidth() + FloatOperations() + BFloat16Operations() + ByteOperations();
     }
 
     public int Threads => _pool.Workers;
@@ -50,9 +50,17 @@ internal sealed unsafe class MachineLimits : IDisposable
         return Rate(ref job, _pool.Workers * TasksPerWorker, MultiplyAddJob.Operations(LaneWidths.Native) * _pool.Workers * TasksPerWorker);
     }
 
+    /// <summary>Operations a second on bfloat16 operands; that of float32 where there is no instruction for them.</summary>
+    public double BFloat16Operations() => EmittedDotJob.IsSupported(onBytes: false) ? EmittedOperations(onBytes: false) : FloatOperations();
+
     /// <summary>Eight-bit operations a second, a multiplication and its addition being two; that of float32 where there are none.</summary>
     public double ByteOperations()
     {
+        if (EmittedDotJob.IsSupported(onBytes: true))
+        {
+            return EmittedOperations(onBytes: true);
+        }
+
         if (!ByteDotJob.IsSupported)
         {
             return FloatOperations();
@@ -66,6 +74,12 @@ internal sealed unsafe class MachineLimits : IDisposable
     {
         _pool.Dispose();
         _arena.Dispose();
+    }
+
+    private double EmittedOperations(bool onBytes)
+    {
+        var job = new EmittedDotJob { OnBytes = onBytes };
+        return Rate(ref job, _pool.Workers * TasksPerWorker, EmittedDotJob.Operations(onBytes) * _pool.Workers * TasksPerWorker);
     }
 
     private double Rate<TJob>(ref TJob job, int tasks, double work)

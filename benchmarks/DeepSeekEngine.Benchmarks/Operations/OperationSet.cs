@@ -75,7 +75,7 @@ internal sealed class OperationSet : IDisposable
         {
             var next = 0;
             _operations.Add(new Operation(
-                $"Linear {rows} x {columns}", $"{format}", count, bytes, 2.0 * rows * columns * count, format.IsPacked(),
+                $"Linear {rows} x {columns}", $"{format}", count, bytes, 2.0 * rows * columns * count, OperandsOf(format),
                 () => _backend.Linear(x, weights[next++ % weights.Length], y, count)));
         }
     }
@@ -97,7 +97,7 @@ internal sealed class OperationSet : IDisposable
             var distinct = Math.Min(router.Experts, count * chosen);
             _operations.Add(new Operation(
                 $"RoutedExperts {chosen} of {router.Experts}, {intermediate} x {hidden}", $"{format}", count, distinct * expertBytes,
-                6.0 * hidden * intermediate * chosen * count, format.IsPacked(), () =>
+                6.0 * hidden * intermediate * chosen * count, OperandsOf(format), () =>
                 {
                     for (var i = 0; i < table.Length; i++)
                     {
@@ -135,7 +135,7 @@ internal sealed class OperationSet : IDisposable
             var next = 0;
             _operations.Add(new Operation(
                 $"LatentAttention at {context}", "F32", 1, (double)context * shape.CacheRow * sizeof(float),
-                2.0 * context * shape.Heads * (shape.CacheRow + shape.Latent), false,
+                2.0 * context * shape.Heads * (shape.CacheRow + shape.Latent), Operands.Float32,
                 () => _backend.LatentAttention(absorbed, caches[next++ % caches.Length], tables, shape, result, 1)));
         }
     }
@@ -153,7 +153,7 @@ internal sealed class OperationSet : IDisposable
             var tables = Tables(count, positions, positions + count);
             _operations.Add(new Operation(
                 $"ExpandedAttention tile of {positions}", "F32", count, 0,
-                2.0 * count * positions * shape.Heads * (shape.QueryHead + shape.Value), false,
+                2.0 * count * positions * shape.Heads * (shape.QueryHead + shape.Value), Operands.Float32,
                 () => _backend.ExpandedAttention(q, keyValues, latents, tables, shape, 0, positions, true, true, state, heads, count)));
         }
     }
@@ -168,11 +168,14 @@ internal sealed class OperationSet : IDisposable
         foreach (var count in tokens)
         {
             _operations.Add(new Operation(
-                $"RmsNorm {hidden}", "F32", count, 0, 4.0 * hidden * count, false, () => _backend.RmsNorm(x, weight, 1e-6f, y, count)));
+                $"RmsNorm {hidden}", "F32", count, 0, 4.0 * hidden * count, Operands.Float32, () => _backend.RmsNorm(x, weight, 1e-6f, y, count)));
             _operations.Add(new Operation(
-                $"SwiGlu {intermediate}", "F32", count, 0, 20.0 * intermediate * count, false, () => _backend.SwiGlu(gate, up, product, count)));
+                $"SwiGlu {intermediate}", "F32", count, 0, 20.0 * intermediate * count, Operands.Float32, () => _backend.SwiGlu(gate, up, product, count)));
         }
     }
+
+    private static Operands OperandsOf(WeightEncoding format)
+        => format.IsPacked() ? Operands.Int8 : format is WeightEncoding.BF16 or WeightEncoding.F8E4M3 ? Operands.BFloat16 : Operands.Float32;
 
     private TokenTables Tables(int count, int firstPosition, int context)
     {

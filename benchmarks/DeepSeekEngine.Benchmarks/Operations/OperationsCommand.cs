@@ -14,7 +14,7 @@ internal static class OperationsCommand
     private const double MeasuredSeconds = 0.1;
     private const string Note =
         "Medians. % of limit is the median ratio to the slower of reading the operation's bytes and doing its arithmetic, at the rates "
-        + "measured around it; the arithmetic of packed weights counts against that of eight-bit integers.";
+        + "measured around it; the arithmetic of packed weights counts against that of eight-bit integers, of BF16 and FP8 against bfloat16.";
 
     public static void Run(Options arguments)
     {
@@ -64,7 +64,12 @@ internal static class OperationsCommand
         ];
 
         (double Read, double Arithmetic) Rates()
-            => (limits.ReadBandwidth(), operation.OnBytes ? limits.ByteOperations() : limits.FloatOperations());
+            => (limits.ReadBandwidth(), operation.On switch
+            {
+                Operands.Int8 => limits.ByteOperations(),
+                Operands.BFloat16 => limits.BFloat16Operations(),
+                _ => limits.FloatOperations(),
+            });
     }
 
     private static double Seconds(Operation operation, int calls)
