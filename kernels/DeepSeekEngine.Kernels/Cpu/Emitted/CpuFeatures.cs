@@ -9,6 +9,7 @@ internal static class CpuFeatures
     public const string EmitVariable = "DEEPSEEKENGINE_EMIT";
 
     private const int ExtendedFeatures = 7;
+    private const int AmxTile = 1 << 24, AmxInt8 = 1 << 25;
 
     /// <summary>Whether functions may be emitted for this process at all.</summary>
     public static bool MayEmit { get; } = Environment.GetEnvironmentVariable(EmitVariable) != "0";
@@ -18,6 +19,11 @@ internal static class CpuFeatures
 
     /// <summary>vdpbf16ps and vcvtne2ps2bf16 on 512-bit registers.</summary>
     public static bool Avx512BFloat16 { get; } = HasWideRegisters && (Features(1).Eax & (1 << 5)) != 0;
+
+    /// <summary>Tiles and their products of bytes, beside the 512-bit registers that results are folded in.</summary>
+    public static bool Amx => Tiles.Permitted;
+
+    private static bool HasTiles => (Features(0).Edx & AmxTile) != 0 && (Features(0).Edx & AmxInt8) != 0;
 
     /// <summary>
     /// Only xgetbv tells whether the system saves 512-bit registers, and .NET does not have it. But the runtime has asked before it
@@ -31,5 +37,11 @@ internal static class CpuFeatures
         return X86Base.CpuId(0, 0).Eax >= ExtendedFeatures && X86Base.CpuId(ExtendedFeatures, 0).Eax >= subleaf
             ? X86Base.CpuId(ExtendedFeatures, subleaf)
             : default;
+    }
+
+    // A class of its own, so that the system is asked, which changes the process for good, only on behalf of code that may be emitted.
+    private static class Tiles
+    {
+        public static readonly bool Permitted = MayEmit && Avx512Vnni && Avx512BW.IsSupported && HasTiles && TilePermission.Request();
     }
 }

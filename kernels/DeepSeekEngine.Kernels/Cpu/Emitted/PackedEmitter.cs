@@ -4,10 +4,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace DeepSeekEngine.Kernels.Cpu.Emitted;
 
-/// <summary>
-/// Emits void(<see cref="PackedTile"/>*) with vpdpbusd, which adds to each lane the products of four unsigned stored bytes and four
-/// signed activations: one step of a panel.
-/// </summary>
+/// <summary>Emits void(<see cref="PackedTile"/>*): all but how a block is multiplied.</summary>
 internal abstract class PackedEmitter : TokenTileEmitter
 {
     /// <summary>So few tokens wait for memory, and one stream is more than the processor fetches ahead by itself.</summary>
@@ -63,7 +60,7 @@ internal abstract class PackedEmitter : TokenTileEmitter
         Code.mov(__qword_ptr[rsp + AheadSlot], rax);
     }
 
-    protected sealed override void EmitBody(int tokens)
+    protected override void EmitBody(int tokens)
     {
         LoadPointer(FirstScale, Scales);
         LoadPointer(FirstSum, Sums);
@@ -134,12 +131,12 @@ internal abstract class PackedEmitter : TokenTileEmitter
     private static int Field(string name) => (int)Marshal.OffsetOf<PackedTile>(name);
 }
 
-/// <summary>Int8: a block's 128 columns in one sum, which a token keeps in a register of its own.</summary>
+/// <summary>
+/// Int8 with vpdpbusd, which adds to each lane the products of four unsigned stored bytes and four signed activations: one step of a
+/// panel. A block's 128 columns are in one sum, which a token keeps in a register of its own.
+/// </summary>
 internal sealed class PackedInt8Emitter : PackedEmitter
 {
-    private const int Steps = PackedLayout.Int8BlockColumns / PackedLayout.StepColumns;
-    private const int ScaleBytes = PackedLayout.Int8BlockBytes - (Steps * LineBytes);
-
     // Registers: sums 0-13, results 14-27, the current line or the weights' scales, and their product with the activations'.
     private static readonly AssemblerRegisterZMM Line = zmm30;
     private static readonly AssemblerRegisterZMM Product = zmm31;
@@ -161,14 +158,7 @@ internal sealed class PackedInt8Emitter : PackedEmitter
         Code.mov(rdx, FirstSum);
         for (int t = 0; t < tokens; t++)
         {
-            Code.mov(eax, __dword_ptr[rdx]);
-            for (int group = 1; group < PackedLayout.Int8BlockColumns / PackedLayout.Int4GroupColumns; group++)
-            {
-                Code.add(eax, __dword_ptr[rdx + sizeof(int) * group]);
-            }
-
-            Code.imul(eax, eax, -PackedLayout.Int8Bias);
-            Code.vpbroadcastd(Zmm(t), eax);
+            Int8Block.LoadBias(Code, Zmm(t), rdx);
             Code.add(rdx, SumStride);
         }
 
@@ -178,9 +168,9 @@ internal sealed class PackedInt8Emitter : PackedEmitter
         }
 
         LookAhead(tokens);
-        for (int step = 0; step < Steps; step++)
+        for (int step = 0; step < Int8Block.Steps; step++)
         {
-            LoadLine(Line, ScaleBytes + step * LineBytes, tokens);
+            LoadLine(Line, Int8Block.ScaleBytes + step * LineBytes, tokens);
             for (int t = 0; t < tokens; t++)
             {
                 Code.vpdpbusd(Zmm(step % chains * tokens + t), Line, __dword_bcst[X(t, step * PackedLayout.StepColumns)]);
@@ -201,18 +191,14 @@ internal sealed class PackedInt8Emitter : PackedEmitter
         }
 
         Code.add(FirstScale, sizeof(float));
-        Code.add(FirstSum, PackedLayout.Int8BlockColumns / PackedLayout.Int4GroupColumns * sizeof(int));
+        Code.add(FirstSum, Int8Block.Sums * sizeof(int));
     }
 }
 
-/// <summary>Int4: a group's 32 columns are unpacked once for all tokens, whose sums follow each other in a few registers.</summary>
+/// <summary>Int4 with vpdpbusd: a group's 32 columns are unpacked once for all tokens, whose sums follow each other in a few registers.</summary>
 internal sealed class PackedInt4Emitter : PackedEmitter
 {
-    private const int LineColumns = 2 * PackedLayout.StepColumns;
-    private const int GroupLines = PackedLayout.Int4GroupColumns / LineColumns;
-    private const int Groups = PackedLayout.Int4BlockColumns / PackedLayout.Int4GroupColumns;
-    private const int GroupScaleBytes = PackedLayout.PanelRows * 2;
-    private const int FirstLow = 5, FirstHigh = FirstLow + GroupLines;
+    private const int FirstLow = 5, FirstHigh = FirstLow + Int4Block.GroupLines;
     private const int SumRegisters = 3;
 
     // Registers: sums 0-2, products 3 and 4, nibbles 5-12, these, then the results.
@@ -245,41 +231,34 @@ internal sealed class PackedInt4Emitter : PackedEmitter
     {
         Prefetch(0, tokens);
         LookAhead(tokens);
-        for (int group = 0; group < Groups; group++)
+        for (int group = 0; group < Int4Block.Groups; group++)
         {
             EmitGroup(group, tokens);
         }
 
-        Code.add(FirstSum, Groups * sizeof(int));
+        Code.add(FirstSum, Int4Block.Groups * sizeof(int));
     }
 
     private void EmitGroup(int group, int tokens)
     {
-        for (int line = 0; line < GroupLines; line++)
+        for (int line = 0; line < Int4Block.GroupLines; line++)
         {
             AssemblerRegisterZMM low = Zmm(FirstLow + line), high = Zmm(FirstHigh + line);
-            LoadLine(low, (Groups * GroupScaleBytes) + (group * GroupLines + line) * LineBytes, tokens);
-            Code.vpsrld(high, low, 4);
-            Code.vpandd(low, low, LowNibbles);
-            Code.vpandd(high, high, LowNibbles);
+            LoadLine(low, Int4Block.ScaleBytes + (group * Int4Block.GroupLines + line) * LineBytes, tokens);
+            Int4Block.Split(Code, low, high, LowNibbles);
         }
 
-        Code.vpmovzxwd(GroupScales, __ymmword_ptr[Weights + group * GroupScaleBytes]);
-        Code.vpslld(GroupScales, GroupScales, 16);
-
-        // Two blocks share a scale of the activations.
-        Code.mov(eax, ecx);
-        Code.shr(eax, 1);
-        Code.lea(rax, __[FirstScale + rax * sizeof(float)]);
+        Int4Block.LoadScales(Code, GroupScales, Weights, group);
+        Int4Block.LocateScale(Code, FirstScale);
         Code.mov(rdx, FirstSum);
         for (int t = 0; t < tokens; t++)
         {
             AssemblerRegisterZMM sum = Zmm(t % SumRegisters);
             Code.vpxord(sum, sum, sum);
             Code.vpdpwssd(sum, MinusBias, __dword_bcst[rdx + group * sizeof(int)]);
-            for (int line = 0; line < GroupLines; line++)
+            for (int line = 0; line < Int4Block.GroupLines; line++)
             {
-                int column = group * PackedLayout.Int4GroupColumns + line * LineColumns;
+                int column = group * PackedLayout.Int4GroupColumns + line * Int4Block.LineColumns;
                 Code.vpdpbusd(sum, Zmm(FirstLow + line), __dword_bcst[X(t, column)]);
                 Code.vpdpbusd(sum, Zmm(FirstHigh + line), __dword_bcst[X(t, column + PackedLayout.StepColumns)]);
             }

@@ -2,7 +2,7 @@ namespace DeepSeekEngine.Kernels.Cpu.Emitted;
 
 /// <summary>
 /// Products with packed matrices by instructions that .NET has no intrinsics for. Emitted once a process, when first asked for; null
-/// where the processor lacks the instructions, the system forbids emitted code or the user does.
+/// where the processor lacks the instructions, the system forbids them or emitted code, or the user does.
 /// </summary>
 internal static unsafe class PackedKernel
 {
@@ -12,13 +12,27 @@ internal static unsafe class PackedKernel
     /// <summary>Computes a tile of an Int4 matrix.</summary>
     public static delegate* unmanaged<PackedTile*, void> Int4 => Emitted.Int4;
 
-    // A class of its own, so that nothing is emitted before it is needed.
+    /// <summary>Computes a tile of an Int8 matrix with AMX, which <see cref="SignalStack"/> must have made the thread ready for.</summary>
+    public static delegate* unmanaged<PackedTile*, void> AmxInt8 => EmittedAmx.Int8;
+
+    /// <summary>The same of an Int4 matrix.</summary>
+    public static delegate* unmanaged<PackedTile*, void> AmxInt4 => EmittedAmx.Int4;
+
+    private static delegate* unmanaged<PackedTile*, void> Emit(bool supported, Func<FunctionEmitter> emitter)
+        => (delegate* unmanaged<PackedTile*, void>)EmittedCode.For(supported, emitter);
+
+    // Classes of their own, so that nothing is emitted before it is needed.
     private static class Emitted
     {
-        public static readonly delegate* unmanaged<PackedTile*, void> Int8 =
-            (delegate* unmanaged<PackedTile*, void>)EmittedCode.For(CpuFeatures.Avx512Vnni, static () => new PackedInt8Emitter());
+        public static readonly delegate* unmanaged<PackedTile*, void> Int8 = Emit(CpuFeatures.Avx512Vnni, static () => new PackedInt8Emitter());
 
-        public static readonly delegate* unmanaged<PackedTile*, void> Int4 =
-            (delegate* unmanaged<PackedTile*, void>)EmittedCode.For(CpuFeatures.Avx512Vnni, static () => new PackedInt4Emitter());
+        public static readonly delegate* unmanaged<PackedTile*, void> Int4 = Emit(CpuFeatures.Avx512Vnni, static () => new PackedInt4Emitter());
+    }
+
+    private static class EmittedAmx
+    {
+        public static readonly delegate* unmanaged<PackedTile*, void> Int8 = Emit(CpuFeatures.Amx, static () => new AmxInt8Emitter());
+
+        public static readonly delegate* unmanaged<PackedTile*, void> Int4 = Emit(CpuFeatures.Amx, static () => new AmxInt4Emitter());
     }
 }

@@ -29,6 +29,9 @@ internal abstract class TokenTileEmitter : FunctionEmitter
 
     protected static AssemblerRegister64 X8 => r9;
 
+    /// <summary>Bytes from one token's activations to the next's.</summary>
+    protected static AssemblerRegister64 XStep => r11;
+
     /// <summary>Tokens computed together at most.</summary>
     protected abstract int MaxTokens { get; }
 
@@ -39,7 +42,7 @@ internal abstract class TokenTileEmitter : FunctionEmitter
     /// <summary>The activations first, the results last.</summary>
     protected abstract TokenStream[] Streams { get; }
 
-    protected sealed override void EmitFunction()
+    protected override void EmitFunction()
     {
         if (MaxTokens > MaxAddressable)
         {
@@ -47,11 +50,11 @@ internal abstract class TokenTileEmitter : FunctionEmitter
         }
 
         Label next = Code.CreateLabel(), some = Code.CreateLabel(), take = Code.CreateLabel(), done = Code.CreateLabel();
-        Code.mov(r11, __qword_ptr[Tile + Streams[0].Stride]);
-        Scale(r11, Streams[0].ElementBytes);
-        Code.lea(r12, __[r11 + r11 * 2]);
-        Code.lea(r13, __[r11 + r11 * 4]);
-        Code.lea(r14, __[r12 + r11 * 4]);
+        Code.mov(XStep, __qword_ptr[Tile + Streams[0].Stride]);
+        Scale(XStep, Streams[0].ElementBytes);
+        Code.lea(r12, __[XStep + XStep * 2]);
+        Code.lea(r13, __[XStep + XStep * 4]);
+        Code.lea(r14, __[r12 + XStep * 4]);
         for (int i = 0; i < Streams.Length; i++)
         {
             Code.mov(rax, __qword_ptr[Tile + Streams[i].Pointer]);
@@ -81,7 +84,7 @@ internal abstract class TokenTileEmitter : FunctionEmitter
         Code.sub(rax, rcx);
         Code.mov(__qword_ptr[rsp + RemainingSlot], rax);
         Code.mov(X0, __qword_ptr[rsp]);
-        Code.lea(X8, __[X0 + r11 * 8]);
+        Code.lea(X8, __[X0 + XStep * 8]);
         Code.mov(Weights, __qword_ptr[Tile + WeightsField]);
         var bodies = new Label[MaxTokens + 1];
         for (int tokens = 1; tokens < MaxTokens; tokens++)
@@ -119,10 +122,10 @@ internal abstract class TokenTileEmitter : FunctionEmitter
         return (token & 7) switch
         {
             0 => first + bytes,
-            1 => first + r11 + bytes,
-            2 => first + r11 * 2 + bytes,
+            1 => first + XStep + bytes,
+            2 => first + XStep * 2 + bytes,
             3 => first + r12 + bytes,
-            4 => first + r11 * 4 + bytes,
+            4 => first + XStep * 4 + bytes,
             5 => first + r13 + bytes,
             6 => first + r12 * 2 + bytes,
             _ => first + r14 + bytes,

@@ -15,11 +15,17 @@ internal enum PackedPath
 
     /// <summary>Emitted at run time, .NET having no intrinsics for it.</summary>
     Avx512Vnni,
+
+    /// <summary>The same, and tiles for all but a few tokens.</summary>
+    Amx,
 }
 
 /// <summary>The micro-kernels a backend computes packed matrices with, chosen once.</summary>
 internal readonly unsafe struct PackedKernels
 {
+    /// <summary>So few wait for memory, and would leave most of a tile empty.</summary>
+    private const int FewTokens = 4;
+
     private readonly delegate*<PackedTile*, void> int8;
     private readonly delegate*<PackedTile*, void> int4;
 
@@ -41,6 +47,7 @@ internal readonly unsafe struct PackedKernels
         PackedPath.Avx512 => Avx512Int8.IsSupported,
         PackedPath.AvxVnni => AvxVnniInt8.IsSupported,
         PackedPath.Avx512Vnni => PackedKernel.Int8 != null && PackedKernel.Int4 != null,
+        PackedPath.Amx => IsSupported(PackedPath.Avx512Vnni) && PackedKernel.AmxInt8 != null && PackedKernel.AmxInt4 != null,
         _ => throw new ArgumentOutOfRangeException(nameof(path)),
     };
 
@@ -65,6 +72,7 @@ internal readonly unsafe struct PackedKernels
                 &PackedLoop.Run<Int8Format, AvxVnniInt8, Two<Vector256<byte>>, Two<Vector256<int>>, Two<Vector256<float>>>,
                 &PackedLoop.Run<Int4Format, AvxVnniInt4, Four<Vector256<byte>>, Two<Vector256<int>>, Two<Vector256<float>>>),
             PackedPath.Avx512Vnni => new(&RunEmittedInt8, &RunEmittedInt4),
+            PackedPath.Amx => new(&RunAmxInt8, &RunAmxInt4),
             _ => new(
                 &PackedLoop.Run<Int8Format, PortableInt8, Four<Vector128<uint>>, Four<Vector128<int>>, Four<Vector128<float>>>,
                 &PackedLoop.Run<Int4Format, PortableInt4, Two<Four<Vector128<uint>>>, Four<Vector128<int>>, Four<Vector128<float>>>),
@@ -79,4 +87,18 @@ internal readonly unsafe struct PackedKernels
     private static void RunEmittedInt8(PackedTile* tile) => PackedKernel.Int8(tile);
 
     private static void RunEmittedInt4(PackedTile* tile) => PackedKernel.Int4(tile);
+
+    private static void RunAmxInt8(PackedTile* tile)
+    {
+        delegate* unmanaged<PackedTile*, void> kernel = UsesTiles(tile) ? PackedKernel.AmxInt8 : PackedKernel.Int8;
+        kernel(tile);
+    }
+
+    private static void RunAmxInt4(PackedTile* tile)
+    {
+        delegate* unmanaged<PackedTile*, void> kernel = UsesTiles(tile) ? PackedKernel.AmxInt4 : PackedKernel.Int4;
+        kernel(tile);
+    }
+
+    private static bool UsesTiles(PackedTile* tile) => tile->Tokens > FewTokens && SignalStack.Ensure();
 }

@@ -16,6 +16,7 @@ namespace DeepSeekEngine.Tests.Kernels.Cpu;
 [TestFixture("Avx512")]
 [TestFixture("AvxVnni")]
 [TestFixture("Avx512Vnni")]
+[TestFixture("Amx")]
 public unsafe class PackedKernelTests(string path)
 {
     private static readonly WeightEncoding[] Encodings = [WeightEncoding.Int8, WeightEncoding.Int4];

@@ -18,10 +18,11 @@ public class EmittedCodeTests
         Mnemonic.Vmovdqu8, Mnemonic.Vmovdqu16, Mnemonic.Vmovdqa64, Mnemonic.Vmovss, Mnemonic.Vaddps, Mnemonic.Vaddss, Mnemonic.Vpermilps,
         Mnemonic.Vpermi2b, Mnemonic.Vpternlogd, Mnemonic.Vpunpcklbw, Mnemonic.Vpunpckhbw, Mnemonic.Vunpcklps, Mnemonic.Vunpckhps,
         Mnemonic.Vunpcklpd, Mnemonic.Vunpckhpd, Mnemonic.Vextractf64x4, Mnemonic.Vextractf32x4, Mnemonic.Vextractf128,
- Mnemonic.Vbroadcastss, Mnemonic.Vcvtneps2bf16,
+        Mnemonic.Vbroadcastss, Mnemonic.Vcvtneps2bf16, Mnemonic.And, Mnemonic.Vpsubb, Mnemonic.Ldtilecfg, Mnemonic.Tilerelease,
+        Mnemonic.Tilezero, Mnemonic.Tileloadd, Mnemonic.Tilestored, Mnemonic.Tdpbsud, Mnemonic.Tdpbssd,
     ];
 
-    private static readonly string[] Names = ["Int8", "Int4", .. Enum.GetNames<BFloat16Function>()];
+    private static readonly string[] Names = [.. Enum.GetNames<PackedFunction>(), .. Enum.GetNames<BFloat16Function>()];
 
     private static readonly HashSet<CpuidFeature> Needed =
     [
@@ -36,9 +37,12 @@ public class EmittedCodeTests
     public void Functions_consist_of_instructions_the_processor_was_asked_for(
         [ValueSource(nameof(Names))] string kernel, [Values] bool windows)
     {
-        CpuidFeature[] special = kernel is "Int8" or "Int4"
-            ? [CpuidFeature.AVX512_VNNI]
-            : [CpuidFeature.AVX512_BF16, CpuidFeature.AVX512BW, CpuidFeature.AVX512DQ, CpuidFeature.AVX512_VBMI, CpuidFeature.AVX512VL];
+        CpuidFeature[] special = kernel switch
+        {
+            "Int8" or "Int4" => [CpuidFeature.AVX512_VNNI],
+            "AmxInt8" or "AmxInt4" => [CpuidFeature.AMX_TILE, CpuidFeature.AMX_INT8, CpuidFeature.AVX512BW],
+            _ => [CpuidFeature.AVX512_BF16, CpuidFeature.AVX512BW, CpuidFeature.AVX512DQ, CpuidFeature.AVX512_VBMI, CpuidFeature.AVX512VL],
+        };
         var instructions = Decode(kernel, windows);
         var starts = instructions.Select(instruction => instruction.IP).ToHashSet();
         Assert.That(instructions.Where(i => !Expected.Contains(i.Mnemonic)), Is.Empty);
@@ -77,12 +81,9 @@ public class EmittedCodeTests
 
     private static Instruction[] Decode(string kernel, bool windows)
     {
-        FunctionEmitter emitter = kernel switch
-        {
-            "Int8" => new PackedInt8Emitter(),
-            "Int4" => new PackedInt4Emitter(),
-            _ => new BFloat16Case(Enum.Parse<BFloat16Function>(kernel), 1, 64, 1, 8).Emitter(),
-        };
+        FunctionEmitter emitter = Enum.TryParse(kernel, out PackedFunction packed)
+            ? PackedTileCase.Emitter(packed)
+            : new BFloat16Case(Enum.Parse<BFloat16Function>(kernel), 1, 64, 1, 8).Emitter();
         byte[] code = emitter.Emit(windows ? NativeAbi.Windows : NativeAbi.SystemV);
         var decoder = Decoder.Create(64, code);
         var instructions = new List<Instruction>();
@@ -92,9 +93,14 @@ public class EmittedCodeTests
         }
         while (instructions[^1].Mnemonic != Mnemonic.Ret);
 
-        // What follows the only return is no code but tables, of lower and of upper bytes.
-        Assert.That(code.Length - (int)decoder.IP, Is.EqualTo(kernel is "Vector8" or "Decode8" ? 256 : 0));
-
+        // What follows the only return is no code but tables: of lower and of upper bytes, of shapes of tiles for every number of tokens.
+        int tables = kernel switch
+        {
+            "Vector8" or "Decode8" => 256,
+            "AmxInt8" or "AmxInt4" => 16 * 64,
+            _ => 0,
+        };
+        Assert.That(code.Length - (int)decoder.IP, Is.EqualTo(tables));
         return [.. instructions];
     }
 }

@@ -1,4 +1,3 @@
-using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Cpu.Emitted;
 using NUnit.Framework;
 
@@ -13,13 +12,13 @@ public class EmulatedKernelTests
 
     [Test]
     public void Packed_kernels_agree_with_the_definition_to_the_last_bit(
-        [Values(8, 4)] int bits, [Values(1, 2, 5)] int blocks, [Values] bool windows)
-        => Check(Encoding(bits), windows, Counts.Select(tokens => new PackedTileCase(Encoding(bits), blocks, tokens)));
+        [Values] PackedFunction function, [Values(1, 2, 5)] int blocks, [Values] bool windows)
+        => Check(function, windows, Counts.Select(tokens => new PackedTileCase(function, blocks, tokens)));
 
     [Test]
     public void The_largest_integers_overflow_nothing(
-        [Values(8, 4)] int bits)
-        => Check(Encoding(bits), false, Counts.Select(tokens => new PackedTileCase(Encoding(bits), 3, tokens, extreme: true)));
+        [Values] PackedFunction function)
+        => Check(function, false, Counts.Select(tokens => new PackedTileCase(function, 3, tokens, extreme: true)));
 
     [Test]
     public void BFloat16_functions_agree_with_their_twins_to_the_last_bit([Values] BFloat16Function function, [Values] bool windows)
@@ -47,11 +46,9 @@ public class EmulatedKernelTests
            where !segment || columns <= BFloat16Layout.SegmentColumns
            select new BFloat16Case(function, rows, columns, tokens, exponents);
 
-    private static WeightEncoding Encoding(int bits) => bits == 8 ? WeightEncoding.Int8 : WeightEncoding.Int4;
-
-    private static void Check(WeightEncoding encoding, bool windows, IEnumerable<PackedTileCase> tiles)
+    private static void Check(PackedFunction function, bool windows, IEnumerable<PackedTileCase> tiles)
         => Check(
-            encoding == WeightEncoding.Int8 ? new PackedInt8Emitter() : new PackedInt4Emitter(), windows,
+            PackedTileCase.Emitter(function), windows,
             [.. tiles.Select(tile => ((Func<ulong, byte[]>)tile.Image, PackedTileCase.ResultOffset, tile.Expected()))]);
 
     private static void Check(FunctionEmitter emitter, bool windows, (Func<ulong, byte[]> Image, int ResultOffset, byte[] Expected)[] cases)

@@ -1,7 +1,17 @@
 using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Cpu;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
 
 namespace DeepSeekEngine.Tests.Kernels.Cpu.Emitted;
+
+/// <summary>The functions of packed products.</summary>
+public enum PackedFunction
+{
+    Int8,
+    Int4,
+    AmxInt8,
+    AmxInt4,
+}
 
 /// <summary>
 /// A random panel and random tokens, laid out in one piece of memory that may lie at any address, and what their product must be to the
@@ -21,9 +31,9 @@ internal sealed unsafe class PackedTileCase
     private readonly int[] xSums;
 
     /// <param name="extreme">Whether all integers are the largest there are, so that sums are.</param>
-    public PackedTileCase(WeightEncoding encoding, int blocks, int tokens, bool extreme = false)
+    public PackedTileCase(PackedFunction function, int blocks, int tokens, bool extreme = false)
     {
-        this.encoding = encoding;
+        encoding = function is PackedFunction.Int8 or PackedFunction.AmxInt8 ? WeightEncoding.Int8 : WeightEncoding.Int4;
         this.blocks = blocks;
         this.tokens = tokens;
         var random = new Random(HashCode.Combine(7, (int)encoding, blocks, tokens));
@@ -74,6 +84,8 @@ internal sealed unsafe class PackedTileCase
         }
     }
 
+    public static int ResultOffset => 128;
+
     public int ResultBytes => tokens * YStride * sizeof(float);
 
     private int XStride { get; }
@@ -81,6 +93,14 @@ internal sealed unsafe class PackedTileCase
     private int XScaleStride { get; }
 
     private int XSumStride { get; }
+
+    public static FunctionEmitter Emitter(PackedFunction function) => function switch
+    {
+        PackedFunction.Int8 => new PackedInt8Emitter(),
+        PackedFunction.Int4 => new PackedInt4Emitter(),
+        PackedFunction.AmxInt8 => new AmxInt8Emitter(),
+        _ => new AmxInt4Emitter(),
+    };
 
     /// <summary>The whole case as it lies in memory from an address on, a multiple of 64; the tile comes first, then the results.</summary>
     public byte[] Image(ulong address)
@@ -114,8 +134,6 @@ internal sealed unsafe class PackedTileCase
         new ReadOnlySpan<byte>(&tile, sizeof(PackedTile)).CopyTo(image);
         return image;
     }
-
-    public static int ResultOffset => 128;
 
     /// <summary>Column by column from the definition of the layout and of the tile.</summary>
     public byte[] Expected()
