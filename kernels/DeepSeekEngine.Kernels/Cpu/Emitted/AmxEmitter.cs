@@ -142,20 +142,20 @@ internal sealed class AmxInt8Emitter : AmxEmitter
 
         StoreSums(0, 0);
         LoadLine(WeightScales, 0, tokens);
-        Code.mov(rdx, FirstSum);
+        Code.mov(rdx, FirstBias);
         Code.mov(TokenScale, FirstScale);
         for (int t = 0; t < tokens; t++)
         {
             AssemblerRegisterZMM sum = Zmm(t % SumRegisters);
-            Int8Block.LoadBias(Code, sum, rdx);
-            Code.vpaddd(sum, sum, Line(t));
+            Code.vmovdqu32(sum, Line(t));
+            Code.vpaddd(sum, sum, __dword_bcst[rdx]);
             Fold(t, sum, WeightScales, TokenScale, Zmm(SumRegisters + t % SumRegisters));
-            Code.add(rdx, SumStride);
+            Code.add(rdx, BiasStride);
             Code.add(TokenScale, ScaleStride);
         }
 
         Code.add(FirstScale, sizeof(float));
-        Code.add(FirstSum, Int8Block.Sums * sizeof(int));
+        Code.add(FirstBias, sizeof(int));
     }
 }
 

@@ -11,7 +11,7 @@ internal abstract class PackedEmitter : TokenTileEmitter
     private const int MaxPrefetchTokens = 4;
 
     protected const int LineBytes = 64;
-    protected const int Scales = 1, Sums = 2;
+    protected const int Scales = 1, Biases = 2;
 
     // Of every token group that is computed; no register is free.
     private int AheadSlot => base.SlotBytes;
@@ -26,18 +26,18 @@ internal abstract class PackedEmitter : TokenTileEmitter
     [
         new(Field(nameof(PackedTile.X)), Field(nameof(PackedTile.XStride)), sizeof(sbyte)),
         new(Field(nameof(PackedTile.XScales)), Field(nameof(PackedTile.XScaleStride)), sizeof(float)),
-        new(Field(nameof(PackedTile.XSums)), Field(nameof(PackedTile.XSumStride)), sizeof(int)),
+        new(Field(nameof(PackedTile.XBiases)), Field(nameof(PackedTile.XBiasStride)), sizeof(int)),
         new(Field(nameof(PackedTile.Y)), Field(nameof(PackedTile.YStride)), sizeof(float)),
     ];
 
     // Bytes from one token to the next, and those of the first token at the current block.
     protected static AssemblerRegister64 ScaleStride => r10;
 
-    protected static AssemblerRegister64 SumStride => r15;
+    protected static AssemblerRegister64 BiasStride => r15;
 
     protected static AssemblerRegister64 FirstScale => rbx;
 
-    protected static AssemblerRegister64 FirstSum => rbp;
+    protected static AssemblerRegister64 FirstBias => rbp;
 
     /// <summary>The block's number.</summary>
     protected static AssemblerRegister64 Block => rcx;
@@ -55,7 +55,7 @@ internal abstract class PackedEmitter : TokenTileEmitter
     protected override void EmitConstants()
     {
         LoadStride(ScaleStride, Scales);
-        LoadStride(SumStride, Sums);
+        LoadStride(BiasStride, Biases);
         Code.mov(rax, __qword_ptr[Tile + Field(nameof(PackedTile.Ahead))]);
         Code.mov(__qword_ptr[rsp + AheadSlot], rax);
     }
@@ -63,7 +63,7 @@ internal abstract class PackedEmitter : TokenTileEmitter
     protected override void EmitBody(int tokens)
     {
         LoadPointer(FirstScale, Scales);
-        LoadPointer(FirstSum, Sums);
+        LoadPointer(FirstBias, Biases);
         for (int t = 0; t < tokens; t++)
         {
             Code.vpxord(Result(t), Result(t), Result(t));
@@ -155,11 +155,11 @@ internal sealed class PackedInt8Emitter : PackedEmitter
     {
         // An addition waits for the one before it in the same register, so few tokens take several each.
         int chains = tokens == 1 ? 4 : tokens <= 5 ? 2 : 1;
-        Code.mov(rdx, FirstSum);
+        Code.mov(rdx, FirstBias);
         for (int t = 0; t < tokens; t++)
         {
-            Int8Block.LoadBias(Code, Zmm(t), rdx);
-            Code.add(rdx, SumStride);
+            Code.vpbroadcastd(Zmm(t), __dword_ptr[rdx]);
+            Code.add(rdx, BiasStride);
         }
 
         for (int i = tokens; i < chains * tokens; i++)
@@ -191,7 +191,7 @@ internal sealed class PackedInt8Emitter : PackedEmitter
         }
 
         Code.add(FirstScale, sizeof(float));
-        Code.add(FirstSum, Int8Block.Sums * sizeof(int));
+        Code.add(FirstBias, sizeof(int));
     }
 }
 
@@ -204,7 +204,6 @@ internal sealed class PackedInt4Emitter : PackedEmitter
     // Registers: sums 0-2, products 3 and 4, nibbles 5-12, these, then the results.
     private static readonly AssemblerRegisterZMM GroupScales = zmm13;
     private static readonly AssemblerRegisterZMM LowNibbles = zmm14;
-    private static readonly AssemblerRegisterZMM MinusBias = zmm15;
 
     protected override int MaxTokens => 16;
 
@@ -221,10 +220,6 @@ internal sealed class PackedInt4Emitter : PackedEmitter
         base.EmitConstants();
         Code.mov(eax, 0x0F0F0F0F);
         Code.vpbroadcastd(LowNibbles, eax);
-
-        // A sum of 32 activations fits the lower half of its dword, so that vpdpwssd multiplies it by the bias and adds at once.
-        Code.mov(eax, -PackedLayout.Int4Bias & 0xFFFF);
-        Code.vpbroadcastd(MinusBias, eax);
     }
 
     protected override void EmitBlock(int tokens)
@@ -236,7 +231,7 @@ internal sealed class PackedInt4Emitter : PackedEmitter
             EmitGroup(group, tokens);
         }
 
-        Code.add(FirstSum, Int4Block.Groups * sizeof(int));
+        Code.add(FirstBias, Int4Block.Groups * sizeof(int));
     }
 
     private void EmitGroup(int group, int tokens)
@@ -250,12 +245,11 @@ internal sealed class PackedInt4Emitter : PackedEmitter
 
         Int4Block.LoadScales(Code, GroupScales, Weights, group);
         Int4Block.LocateScale(Code, FirstScale);
-        Code.mov(rdx, FirstSum);
+        Code.mov(rdx, FirstBias);
         for (int t = 0; t < tokens; t++)
         {
             AssemblerRegisterZMM sum = Zmm(t % SumRegisters);
-            Code.vpxord(sum, sum, sum);
-            Code.vpdpwssd(sum, MinusBias, __dword_bcst[rdx + group * sizeof(int)]);
+            Code.vpbroadcastd(sum, __dword_ptr[rdx + group * sizeof(int)]);
             for (int line = 0; line < Int4Block.GroupLines; line++)
             {
                 int column = group * PackedLayout.Int4GroupColumns + line * Int4Block.LineColumns;
@@ -265,7 +259,7 @@ internal sealed class PackedInt4Emitter : PackedEmitter
 
             Fold(t, sum, GroupScales, rax, Zmm(SumRegisters + t % 2));
             Code.add(rax, ScaleStride);
-            Code.add(rdx, SumStride);
+            Code.add(rdx, BiasStride);
         }
     }
 }

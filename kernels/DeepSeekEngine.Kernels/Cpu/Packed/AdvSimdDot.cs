@@ -30,7 +30,7 @@ internal readonly unsafe struct AdvSimdInt8 : IPackedDot<Four<Vector128<sbyte>>,
     public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt8Scales128(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
+    public static void Fold(Four<Vector128<int>> sums, int xBias, Four<Vector128<float>> scales, float xScale, float* y)
         => PanelFold.Add(sums, Vector128<int>.Zero, scales, xScale, y);
 
     /// <summary>Adds four rows' products with four columns.</summary>
@@ -68,8 +68,8 @@ internal readonly unsafe struct AdvSimdInt4 : IPackedDot<Two<Four<Vector128<sbyt
     public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt4Scales128(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
-        => PanelFold.Add(sums, Vector128.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
+    public static void Fold(Four<Vector128<int>> sums, int xBias, Four<Vector128<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector128.Create(xBias), scales, xScale, y);
 }
 
 /// <summary>Signed bytes times x, four products added to a 32-bit lane at once.</summary>
@@ -93,7 +93,7 @@ internal readonly unsafe struct AdvSimdDotInt8 : IPackedDot<Four<Vector128<sbyte
     public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt8Scales128(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
+    public static void Fold(Four<Vector128<int>> sums, int xBias, Four<Vector128<float>> scales, float xScale, float* y)
         => PanelFold.Add(sums, Vector128<int>.Zero, scales, xScale, y);
 }
 
@@ -113,6 +113,6 @@ internal readonly unsafe struct AdvSimdDotInt4 : IPackedDot<Two<Four<Vector128<s
     public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt4Scales128(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
-        => PanelFold.Add(sums, Vector128.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
+    public static void Fold(Four<Vector128<int>> sums, int xBias, Four<Vector128<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector128.Create(xBias), scales, xScale, y);
 }

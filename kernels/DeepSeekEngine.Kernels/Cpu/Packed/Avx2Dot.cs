@@ -35,7 +35,7 @@ internal readonly unsafe struct Avx2Int8 : IPackedDot<Four<Vector256<sbyte>>, Tw
     public static Two<Vector256<float>> LoadScales(byte* scales) => PanelFold.LoadInt8Scales256(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Two<Vector256<int>> sums, int* xSums, Two<Vector256<float>> scales, float xScale, float* y)
+    public static void Fold(Two<Vector256<int>> sums, int xBias, Two<Vector256<float>> scales, float xScale, float* y)
         => PanelFold.Add(sums, Vector256<int>.Zero, scales, xScale, y);
 }
 
@@ -68,10 +68,10 @@ internal readonly unsafe struct Avx2Int4 : IPackedDot<Four<Vector256<byte>>, Two
     public static Two<Vector256<float>> LoadScales(byte* scales) => PanelFold.LoadInt4Scales256(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Two<Vector256<short>> sums, int* xSums, Two<Vector256<float>> scales, float xScale, float* y)
+    public static void Fold(Two<Vector256<short>> sums, int xBias, Two<Vector256<float>> scales, float xScale, float* y)
     {
         var ones = Vector256.Create((short)1);
         var wide = new Two<Vector256<int>>(Avx2.MultiplyAddAdjacent(sums.A, ones), Avx2.MultiplyAddAdjacent(sums.B, ones));
-        PanelFold.Add(wide, Vector256.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
+        PanelFold.Add(wide, Vector256.Create(xBias), scales, xScale, y);
     }
 }

@@ -27,8 +27,8 @@ internal readonly unsafe struct Avx512Int8 : IPackedDot<Two<Vector512<short>>, V
     public static Vector512<float> LoadScales(byte* scales) => PanelFold.LoadInt8Scales512(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Vector512<int> sums, int* xSums, Vector512<float> scales, float xScale, float* y)
-        => PanelFold.Add(sums, Vector512.Create(PanelFold.Int8Bias(xSums)), scales, xScale, y);
+    public static void Fold(Vector512<int> sums, int xBias, Vector512<float> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector512.Create(xBias), scales, xScale, y);
 }
 
 /// <inheritdoc cref="Avx2Int4"/>
@@ -56,6 +56,6 @@ internal readonly unsafe struct Avx512Int4 : IPackedDot<Two<Vector512<byte>>, Ve
     public static Vector512<float> LoadScales(byte* scales) => PanelFold.LoadInt4Scales512(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Vector512<short> sums, int* xSums, Vector512<float> scales, float xScale, float* y)
-        => PanelFold.Add(Avx512BW.MultiplyAddAdjacent(sums, Vector512.Create((short)1)), Vector512.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
+    public static void Fold(Vector512<short> sums, int xBias, Vector512<float> scales, float xScale, float* y)
+        => PanelFold.Add(Avx512BW.MultiplyAddAdjacent(sums, Vector512.Create((short)1)), Vector512.Create(xBias), scales, xScale, y);
 }

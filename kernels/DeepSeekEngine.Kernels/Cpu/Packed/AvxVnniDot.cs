@@ -24,8 +24,8 @@ internal readonly unsafe struct AvxVnniInt8 : IPackedDot<Two<Vector256<byte>>, T
     public static Two<Vector256<float>> LoadScales(byte* scales) => PanelFold.LoadInt8Scales256(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Two<Vector256<int>> sums, int* xSums, Two<Vector256<float>> scales, float xScale, float* y)
-        => PanelFold.Add(sums, Vector256.Create(PanelFold.Int8Bias(xSums)), scales, xScale, y);
+    public static void Fold(Two<Vector256<int>> sums, int xBias, Two<Vector256<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector256.Create(xBias), scales, xScale, y);
 }
 
 /// <summary>Nibbles times x, four products added to a 32-bit lane at once.</summary>
@@ -50,6 +50,6 @@ internal readonly unsafe struct AvxVnniInt4 : IPackedDot<Four<Vector256<byte>>, 
     public static Two<Vector256<float>> LoadScales(byte* scales) => PanelFold.LoadInt4Scales256(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Two<Vector256<int>> sums, int* xSums, Two<Vector256<float>> scales, float xScale, float* y)
-        => PanelFold.Add(sums, Vector256.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
+    public static void Fold(Two<Vector256<int>> sums, int xBias, Two<Vector256<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector256.Create(xBias), scales, xScale, y);
 }

@@ -24,8 +24,8 @@ internal unsafe interface IPackedDot<TWeights, TSums, TScales>
     static abstract TScales LoadScales(byte* scales);
 
     /// <summary>y[r] = fma(float(isum[r]), scales[r] * xScale, y[r]), isum the group's sum without the weights' bias.</summary>
-    /// <param name="xSums">The sums of the token's integers over the group's runs of 32 columns.</param>
-    static abstract void Fold(TSums sums, int* xSums, TScales scales, float xScale, float* y);
+    /// <param name="xBias">What makes a sum of stored integers times the token's one of weights.</param>
+    static abstract void Fold(TSums sums, int xBias, TScales scales, float xScale, float* y);
 }
 
 /// <summary>Registers that are handled together.</summary>

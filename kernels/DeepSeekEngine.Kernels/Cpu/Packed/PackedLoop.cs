@@ -42,7 +42,7 @@ internal static unsafe class PackedLoop
         byte* block = tile->Weights;
         sbyte* x = tile->X;
         float* xScales = tile->XScales;
-        int* xSums = tile->XSums;
+        int* xBiases = tile->XBiases;
         float* y = tile->Y;
         int columns = tile->Blocks * TFormat.BlockColumns;
         new Span<float>(y, PackedLayout.PanelRows).Clear();
@@ -64,7 +64,7 @@ internal static unsafe class PackedLoop
                 }
 
                 TDot.Fold(
-                    sums, xSums + column / QuantizedRows.SumColumns, TDot.LoadScales(scales), xScales[column / QuantizedRows.GroupColumns], y);
+                    sums, xBiases[column / TFormat.GroupColumns], TDot.LoadScales(scales), xScales[column / QuantizedRows.GroupColumns], y);
                 scales += TFormat.ScaleBytes;
             }
         }
@@ -90,10 +90,10 @@ internal static unsafe class PackedLoop
         float* scales1 = tile->XScales + t1 * tile->XScaleStride;
         float* scales2 = tile->XScales + t2 * tile->XScaleStride;
         float* scales3 = tile->XScales + t3 * tile->XScaleStride;
-        int* sums0 = tile->XSums + t0 * tile->XSumStride;
-        int* sums1 = tile->XSums + t1 * tile->XSumStride;
-        int* sums2 = tile->XSums + t2 * tile->XSumStride;
-        int* sums3 = tile->XSums + t3 * tile->XSumStride;
+        int* biases0 = tile->XBiases + t0 * tile->XBiasStride;
+        int* biases1 = tile->XBiases + t1 * tile->XBiasStride;
+        int* biases2 = tile->XBiases + t2 * tile->XBiasStride;
+        int* biases3 = tile->XBiases + t3 * tile->XBiasStride;
         int columns = tile->Blocks * TFormat.BlockColumns;
         float* y = stackalloc float[TileTokens * PackedLayout.PanelRows];
         new Span<float>(y, TileTokens * PackedLayout.PanelRows).Clear();
@@ -114,11 +114,11 @@ internal static unsafe class PackedLoop
                 }
 
                 TScales rowScales = TDot.LoadScales(scales);
-                nint sum = column / QuantizedRows.SumColumns, scale = column / QuantizedRows.GroupColumns;
-                TDot.Fold(s0, sums0 + sum, rowScales, scales0[scale], y);
-                TDot.Fold(s1, sums1 + sum, rowScales, scales1[scale], y + PackedLayout.PanelRows);
-                TDot.Fold(s2, sums2 + sum, rowScales, scales2[scale], y + 2 * PackedLayout.PanelRows);
-                TDot.Fold(s3, sums3 + sum, rowScales, scales3[scale], y + 3 * PackedLayout.PanelRows);
+                nint group = column / TFormat.GroupColumns, scale = column / QuantizedRows.GroupColumns;
+                TDot.Fold(s0, biases0[group], rowScales, scales0[scale], y);
+                TDot.Fold(s1, biases1[group], rowScales, scales1[scale], y + PackedLayout.PanelRows);
+                TDot.Fold(s2, biases2[group], rowScales, scales2[scale], y + 2 * PackedLayout.PanelRows);
+                TDot.Fold(s3, biases3[group], rowScales, scales3[scale], y + 3 * PackedLayout.PanelRows);
                 scales += TFormat.ScaleBytes;
             }
         }

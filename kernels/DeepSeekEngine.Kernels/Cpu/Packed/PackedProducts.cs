@@ -21,7 +21,7 @@ internal readonly unsafe struct PackedProducts
         in WeightMatrix matrix, int row, int rows, int first, int part, float** y, int count, bool accumulate, float* scratch, byte* next)
     {
         PackedTile tile;
-        X.Describe(first * Step + part, Step, &tile);
+        X.Describe(first * Step + part, Step, matrix.Encoding, &tile);
         tile.Blocks = PackedLayout.Blocks(matrix.Encoding, matrix.Columns);
         tile.Tokens = count;
         tile.Y = scratch;

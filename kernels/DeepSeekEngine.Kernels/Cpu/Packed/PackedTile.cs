@@ -7,8 +7,8 @@ namespace DeepSeekEngine.Kernels.Cpu;
 /// are in elements, from one token to the next.
 /// <code>
 /// Y[t, r] = fma(float(isum_b), wScale[b, r] * xScale[t, b], ...)   folded over the groups b of columns, ascending, from 0; r &lt; 16
-/// Int8    b = 128 columns: isum = sum(stored * x) - 128 * sum(x)
-/// Int4    b =  32 columns: isum = sum(stored * x) -   8 * sum(x), xScale that of the 128 columns b lies in
+/// Int8    b = 128 columns: isum = sum(stored * x) + XBiases[t, b], which is -128 * sum(x)
+/// Int4    b =  32 columns: isum = sum(stored * x) + XBiases[t, b], which is -8 * sum(x); xScale that of the 128 columns b lies in
 /// </code>
 /// isum is exact, so every micro-kernel gives the same bits.
 /// </summary>
@@ -34,10 +34,10 @@ internal unsafe struct PackedTile
 
     public nint XScaleStride;
 
-    /// <summary>[Tokens, columns / 32] the sums of the integers in X.</summary>
-    public int* XSums;
+    /// <summary>[Tokens, groups of columns].</summary>
+    public int* XBiases;
 
-    public nint XSumStride;
+    public nint XBiasStride;
 
     /// <summary>[Tokens, 16], overwritten.</summary>
     public float* Y;

@@ -5,15 +5,11 @@ using System.Runtime.Intrinsics.X86;
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
-/// y[r] = fma(float(sums[r] - bias), scales[r] * xScale, y[r]) for the 16 rows of a panel. The sums are below 2^24, so their
+/// y[r] = fma(float(sums[r] + bias), scales[r] * xScale, y[r]) for the 16 rows of a panel. The sums are below 2^24, so their
 /// conversion is exact.
 /// </summary>
 internal static unsafe class PanelFold
 {
-    /// <summary>What 128 stored integers add too much to a sum.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Int8Bias(int* xSums) => PackedLayout.Int8Bias * (xSums[0] + xSums[1] + xSums[2] + xSums[3]);
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Four<Vector128<float>> LoadInt8Scales128(byte* scales)
     {
@@ -51,24 +47,24 @@ internal static unsafe class PanelFold
     public static void Add(Four<Vector128<int>> sums, Vector128<int> bias, Four<Vector128<float>> scales, float xScale, float* y)
     {
         var x = Vector128.Create(xScale);
-        Add(sums.A - bias, scales.A * x, y);
-        Add(sums.B - bias, scales.B * x, y + 4);
-        Add(sums.C - bias, scales.C * x, y + 8);
-        Add(sums.D - bias, scales.D * x, y + 12);
+        Add(sums.A + bias, scales.A * x, y);
+        Add(sums.B + bias, scales.B * x, y + 4);
+        Add(sums.C + bias, scales.C * x, y + 8);
+        Add(sums.D + bias, scales.D * x, y + 12);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Add(Two<Vector256<int>> sums, Vector256<int> bias, Two<Vector256<float>> scales, float xScale, float* y)
     {
         var x = Vector256.Create(xScale);
-        Add(sums.A - bias, scales.A * x, y);
-        Add(sums.B - bias, scales.B * x, y + 8);
+        Add(sums.A + bias, scales.A * x, y);
+        Add(sums.B + bias, scales.B * x, y + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Add(Vector512<int> sums, Vector512<int> bias, Vector512<float> scales, float xScale, float* y)
         => Vector512.MultiplyAddEstimate(
-            Vector512.ConvertToSingle(sums - bias), scales * Vector512.Create(xScale), Vector512.Load(y)).Store(y);
+            Vector512.ConvertToSingle(sums + bias), scales * Vector512.Create(xScale), Vector512.Load(y)).Store(y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(Vector128<int> sums, Vector128<float> scale, float* y)

@@ -23,8 +23,8 @@ internal readonly unsafe struct PortableInt8 : IPackedDot<Four<Vector128<uint>>,
     public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt8Scales128(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
-        => PanelFold.Add(sums, Vector128.Create(PanelFold.Int8Bias(xSums)), scales, xScale, y);
+    public static void Fold(Four<Vector128<int>> sums, int xBias, Four<Vector128<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector128.Create(xBias), scales, xScale, y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Add(Vector128<int> sums, Vector128<uint> weights, sbyte* x)
@@ -58,6 +58,6 @@ internal readonly unsafe struct PortableInt4 : IPackedDot<Two<Four<Vector128<uin
     public static Four<Vector128<float>> LoadScales(byte* scales) => PanelFold.LoadInt4Scales128(scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fold(Four<Vector128<int>> sums, int* xSums, Four<Vector128<float>> scales, float xScale, float* y)
-        => PanelFold.Add(sums, Vector128.Create(*xSums) * PackedLayout.Int4Bias, scales, xScale, y);
+    public static void Fold(Four<Vector128<int>> sums, int xBias, Four<Vector128<float>> scales, float xScale, float* y)
+        => PanelFold.Add(sums, Vector128.Create(xBias), scales, xScale, y);
 }

@@ -14,7 +14,7 @@ public class EmittedCodeTests
         Mnemonic.Jg, Mnemonic.Jmp, Mnemonic.Ret, Mnemonic.Prefetcht0, Mnemonic.Prefetcht1, Mnemonic.Vpord, Mnemonic.Vzeroupper, Mnemonic.Vmovups, Mnemonic.Vmovdqu,
         Mnemonic.Vmovdqu32, Mnemonic.Vpxord, Mnemonic.Vpandd, Mnemonic.Vpsrld, Mnemonic.Vpslld, Mnemonic.Vpmovzxwd, Mnemonic.Vpaddd,
         Mnemonic.Vpbroadcastd, Mnemonic.Vcvtdq2ps, Mnemonic.Vmulps, Mnemonic.Vfmadd231ps,
-        Mnemonic.Vpdpbusd, Mnemonic.Vpdpwssd, Mnemonic.Vdpbf16ps, Mnemonic.Jne, Mnemonic.Kmovq, Mnemonic.Kmovd, Mnemonic.Kshiftrq,
+        Mnemonic.Vpdpbusd, Mnemonic.Vdpbf16ps, Mnemonic.Jne, Mnemonic.Kmovq, Mnemonic.Kmovd, Mnemonic.Kshiftrq,
         Mnemonic.Vmovdqu8, Mnemonic.Vmovdqu16, Mnemonic.Vmovdqa64, Mnemonic.Vmovss, Mnemonic.Vaddps, Mnemonic.Vaddss, Mnemonic.Vpermilps,
         Mnemonic.Vpermi2b, Mnemonic.Vpternlogd, Mnemonic.Vpunpcklbw, Mnemonic.Vpunpckhbw, Mnemonic.Vunpcklps, Mnemonic.Vunpckhps,
         Mnemonic.Vunpcklpd, Mnemonic.Vunpckhpd, Mnemonic.Vextractf64x4, Mnemonic.Vextractf32x4, Mnemonic.Vextractf128,

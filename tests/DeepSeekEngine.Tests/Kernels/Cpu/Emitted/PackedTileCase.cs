@@ -28,7 +28,7 @@ internal sealed unsafe class PackedTileCase
     private readonly byte[] weights;
     private readonly sbyte[] x;
     private readonly float[] xScales;
-    private readonly int[] xSums;
+    private readonly int[] xBiases;
 
     /// <param name="extreme">Whether all integers are the largest there are, so that sums are.</param>
     public PackedTileCase(PackedFunction function, int blocks, int tokens, bool extreme = false)
@@ -40,7 +40,8 @@ internal sealed unsafe class PackedTileCase
         int columns = (blocks * PackedLayout.BlockColumns(encoding) + 127) & ~127;
         XStride = columns + 64;
         XScaleStride = columns / 128 + 1;
-        XSumStride = columns / 32 + 3;
+        int group = encoding == WeightEncoding.Int8 ? 128 : 32;
+        XBiasStride = columns / group + 3;
         weights = new byte[blocks * PackedLayout.BlockBytes(encoding)];
         random.NextBytes(weights);
         const int scaleBytes = 64;
@@ -68,13 +69,13 @@ internal sealed unsafe class PackedTileCase
 
         x = new sbyte[tokens * XStride];
         xScales = new float[tokens * XScaleStride];
-        xSums = new int[tokens * XSumStride];
+        xBiases = new int[tokens * XBiasStride];
         for (int t = 0; t < tokens; t++)
         {
             for (int k = 0; k < columns; k++)
             {
                 x[t * XStride + k] = extreme ? (sbyte)127 : (sbyte)random.Next(-127, 128);
-                xSums[t * XSumStride + k / 32] += x[t * XStride + k];
+                xBiases[t * XBiasStride + k / group] -= (encoding == WeightEncoding.Int8 ? PackedLayout.Int8Bias : PackedLayout.Int4Bias) * x[t * XStride + k];
             }
 
             for (int i = 0; i < columns / 128; i++)
@@ -92,7 +93,7 @@ internal sealed unsafe class PackedTileCase
 
     private int XScaleStride { get; }
 
-    private int XSumStride { get; }
+    private int XBiasStride { get; }
 
     public static FunctionEmitter Emitter(PackedFunction function) => function switch
     {
@@ -110,12 +111,12 @@ internal sealed unsafe class PackedTileCase
         int activations = panel + Align(weights.Length);
         int scales = activations + Align(x.Length);
         int sums = scales + Align(xScales.Length * sizeof(float));
-        var image = new byte[sums + Align(xSums.Length * sizeof(int))];
+        var image = new byte[sums + Align(xBiases.Length * sizeof(int))];
         image.AsSpan(result, ResultBytes).Fill(Canary);
         weights.CopyTo(image, panel);
         Buffer.BlockCopy(x, 0, image, activations, x.Length);
         Buffer.BlockCopy(xScales, 0, image, scales, xScales.Length * sizeof(float));
-        Buffer.BlockCopy(xSums, 0, image, sums, xSums.Length * sizeof(int));
+        Buffer.BlockCopy(xBiases, 0, image, sums, xBiases.Length * sizeof(int));
         byte* start = (byte*)address;
         var tile = new PackedTile
         {
@@ -126,8 +127,8 @@ internal sealed unsafe class PackedTileCase
             XStride = XStride,
             XScales = (float*)(start + scales),
             XScaleStride = XScaleStride,
-            XSums = (int*)(start + sums),
-            XSumStride = XSumStride,
+            XBiases = (int*)(start + sums),
+            XBiasStride = XBiasStride,
             Y = (float*)(start + result),
             YStride = YStride,
         };
