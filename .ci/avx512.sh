@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the kernels that are emitted at run time on an emulated processor that has AVX-512 with VNNI and BF16, and compares every bit with
-# their scalar twins. Needs the unit tests built.
+# Runs the kernels that are emitted at run time on an emulated processor that has AMX and AVX-512 with VNNI and BF16, and compares every
+# bit with their scalar twins. Needs the unit tests built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)

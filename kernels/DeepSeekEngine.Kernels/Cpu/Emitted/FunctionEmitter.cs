@@ -42,7 +42,10 @@ internal abstract class FunctionEmitter
 
     protected static AssemblerRegister64 Argument => rdi;
 
-    /// <summary>Bytes of the stack the body uses, from rsp on: a multiple of 8.</summary>
+    /// <summary>
+    /// Bytes of the stack the body uses, from rsp on: a multiple of 8, and with saved registers less than a page, since Windows wants more
+    /// to be touched page by page.
+    /// </summary>
     protected virtual int SlotBytes => 0;
 
     /// <summary>The machine code, which is the same wherever it lies.</summary>

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace DeepSeekEngine.Kernels.Cpu.Emitted;
 
 /// <summary>
-/// The stack that Linux runs a thread's signal handlers on. Of a thread that has used tiles, the system saves eight kilobytes more there,
-/// and of the runtime's own, hardly anything would be left to its handler: a null reference would end the process.
+/// The stack on which Linux runs handlers of a thread's faults. Once a thread has used tiles, the system saves eight kilobytes more there,
+/// which leaves the runtime's handler hardly any of its own sixteen: a null reference would end the process.
 /// </summary>
 internal static unsafe partial class SignalStack
 {
@@ -17,7 +17,7 @@ internal static unsafe partial class SignalStack
     [ThreadStatic]
     private static bool isEnough;
 
-    /// <summary>Whether this thread's is large enough, if it has any; it is made so if need be.</summary>
+    /// <summary>Makes this thread's large enough if it has any. False if that fails.</summary>
     public static bool Ensure() => isEnough || (isEnough = !OperatingSystem.IsLinux() || Enlarge());
 
     /// <summary>The stack is never unmapped: only the system knows when a thread that ends takes no more signals.</summary>

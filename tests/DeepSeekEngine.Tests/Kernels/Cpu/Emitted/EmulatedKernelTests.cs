@@ -54,7 +54,7 @@ public class EmulatedKernelTests
     private static void Check(FunctionEmitter emitter, bool windows, (Func<ulong, byte[]> Image, int ResultOffset, byte[] Expected)[] cases)
     {
         using var machine = new EmulatedMachine();
-        ulong code = machine.Add(emitter.Emit(windows ? NativeAbi.Windows : NativeAbi.SystemV));
+        ulong code = machine.Add(TileProducts.Replace(emitter.Emit(windows ? NativeAbi.Windows : NativeAbi.SystemV), machine));
         foreach (var tile in cases)
         {
             ulong address = machine.Add(tile.Image(machine.NextAddress));
