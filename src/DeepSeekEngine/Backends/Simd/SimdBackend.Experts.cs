@@ -53,6 +53,12 @@ internal sealed unsafe partial class SimdBackend
         Reserve(groups, ExpertGroups.ByteLength(gate.Experts, pairs));
         var chosen = new ExpertGroups(groups.Pointer, gate.Experts, pairs);
         int active = chosen.Sort(ids);
+        if (gates->IsPaged)
+        {
+            var announce = new AnnounceExpertsJob { Gate = gates, Up = ups, Down = downs, Groups = chosen, ActiveExperts = active };
+            pool.For(ref announce, announce.Tasks);
+        }
+
         WorkerScratch workspace = Scratch(Math.Max(ExpertGateUpJob.ScratchBytes, ExpertDownJob.ScratchBytes(pairs)));
 
         bool packed = gate.Encoding.IsPacked() || up.Encoding.IsPacked();

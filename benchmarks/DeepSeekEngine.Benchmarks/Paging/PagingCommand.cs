@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Globalization;
+using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Benchmarks.Models;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
+using DeepSeekEngine.Model;
+using DeepSeekEngine.Testing;
+using DeepSeekEngine.Weights;
+
+namespace DeepSeekEngine.Benchmarks.Paging;
+
+/// <summary>
+/// Decoding from mapped checkpoints, with and without announcing the chosen experts to the system: <c>--model DIRECTORY,... --memory
+/// TEXT --decode --rounds --threads</c>. The memory limit is its caller's to set, as benchmarks/paging/run.sh does, and only named here.
+/// With <c>--write DIRECTORY</c> it writes the checkpoints instead: bf16, and int4 packed from it.
+/// </summary>
+internal static class PagingCommand
+{
+    private const string Note =
+        "Medians of the rounds. Two models share one mapping and take turns, the one that begins alternating; tokens are random, and with "
+        + "them the experts. Disk MB are what the process read from the disk for a token. Speed-up is the median over the rounds. Load is "
+        + "LoadAsync of the directory with its pages cached, the first of the process, which compiles, and the median of five later ones.";
+
+    private const int LaterLoads = 5;
+
+    public static void Run(Options arguments)
+    {
+        if (arguments.Value("write") is { } directory)
+        {
+            Write(directory);
+            return;
+        }
+
+        var table = new MarkdownTable(
+            "checkpoint", "GB", "memory", "first load ms", "load ms", "t/s", "announced t/s", "speed-up", "disk MB", "announced disk MB");
+        foreach (var path in arguments.List("model", ""))
+        {
+            Measure(arguments, path, table);
+        }
+
+        Report.Write(arguments, "paging", [Note], table);
+    }
+
+    /// <summary>Four layers of V3's architecture at V2-Lite's widths, one of them dense: 17 MB an expert in bf16, 64 of them a layer.</summary>
+    private static void Write(string directory)
+    {
+        var stored = Path.Combine(directory, "bf16");
+        Directory.CreateDirectory(stored);
+        SyntheticCheckpoint.Write(
+            stored, ("num_hidden_layers", 4), ("hidden_size", 2048), ("intermediate_size", 11264), ("moe_intermediate_size", 1408),
+            ("n_routed_experts", 64), ("num_experts_per_tok", 6), ("n_group", 1), ("topk_group", 1), ("n_shared_experts", 2),
+            ("num_attention_heads", 16), ("kv_lora_rank", 512), ("q_lora_rank", 1536), ("qk_nope_head_dim", 128),
+            ("qk_rope_head_dim", 64), ("v_head_dim", 128));
+        ModelPacker.PackAsync(stored, Path.Combine(directory, "int4"), WeightFormat.Int4).GetAwaiter().GetResult();
+    }
+
+    private static void Measure(Options arguments, string path, MarkdownTable table)
+    {
+        var (decode, rounds) = (arguments.Number("decode", 32), arguments.Number("rounds", 5));
+        Read(path);
+        var first = Load(path);
+        var later = Statistics.Median(Enumerable.Range(0, LaterLoads).Select(_ => Load(path)));
+
+        var config = ModelConfigReader.Read(path);
+        using var backend = new SimdBackend(arguments.Number("threads", 0), bfloat16: BFloat16Kernels.Native);
+        using var checkpoint = Checkpoint.Open(path, config.Fp8);
+        checkpoint.IsPaged = false;
+        using var plain = new TimedTransformer(backend, checkpoint, config, 1, decode, seed: 1);
+        checkpoint.IsPaged = true;
+        using var announced = new TimedTransformer(backend, checkpoint, config, 1, decode, seed: 2);
+
+        plain.Decode(decode);
+        announced.Decode(decode);
+        var samples = Enumerable.Range(0, rounds).Select(round =>
+        {
+            var begins = round % 2 == 0;
+            var one = begins ? Turn(plain, decode) : default;
+            var other = Turn(announced, decode);
+            return (Plain: begins ? one : Turn(plain, decode), Announced: other);
+        }).ToList();
+        table.Add(
+            Path.GetFileName(path), $"{checkpoint.TotalBytes / 1e9:F2}", arguments.Text("memory", "all"),
+            $"{first * 1e3:F0}", $"{later * 1e3:F0}",
+            $"{1 / Statistics.Median(samples.Select(sample => sample.Plain.Seconds)):F2}",
+            $"{1 / Statistics.Median(samples.Select(sample => sample.Announced.Seconds)):F2}",
+            $"{Statistics.Median(samples.Select(sample => sample.Plain.Seconds / sample.Announced.Seconds)):F2}",
+            $"{Statistics.Median(samples.Select(sample => sample.Plain.DiskBytes)) / 1e6:F0}",
+            $"{Statistics.Median(samples.Select(sample => sample.Announced.DiskBytes)) / 1e6:F0}");
+    }
+
+    /// <summary>What a token takes.</summary>
+    private static (double Seconds, double DiskBytes) Turn(TimedTransformer model, int tokens)
+    {
+        var before = DiskBytes();
+        var seconds = model.Decode(tokens);
+        return (seconds / tokens, (double)(DiskBytes() - before) / tokens);
+    }
+
+    private static double Load(string path)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var model = DeepSeekModel.LoadAsync(path, new EngineOptions { Device = Device.Cpu, ContextLength = 512 }).GetAwaiter().GetResult();
+        var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        model.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        return seconds;
+    }
+
+    /// <summary>Leaves as much of the checkpoint in the page cache as memory has room for.</summary>
+    private static void Read(string path)
+    {
+        foreach (var file in Directory.EnumerateFiles(path))
+        {
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            stream.CopyTo(Stream.Null, 1 << 20);
+        }
+    }
+
+    /// <summary>Bytes this process has had read from the disk, by read or by touching pages; 0 where the system does not tell.</summary>
+    private static long DiskBytes()
+    {
+        const string field = "read_bytes:";
+        const string file = "/proc/self/io";
+        return File.Exists(file)
+            ? long.Parse(File.ReadLines(file).First(line => line.StartsWith(field, StringComparison.Ordinal))[field.Length..], CultureInfo.InvariantCulture)
+            : 0;
+    }
+}
