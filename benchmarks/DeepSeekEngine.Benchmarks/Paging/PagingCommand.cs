@@ -10,16 +10,15 @@ using DeepSeekEngine.Weights;
 namespace DeepSeekEngine.Benchmarks.Paging;
 
 /// <summary>
-/// Decoding from mapped checkpoints, with and without announcing the chosen experts to the system: <c>--model DIRECTORY,... --memory
-/// TEXT --decode --rounds --threads</c>. The memory limit is its caller's to set, as benchmarks/paging/run.sh does, and only named here.
+/// Steps over mapped checkpoints, with and without announcing the chosen experts to the system: <c>--model DIRECTORY,... --memory TEXT
+/// --prompt --decode --rounds --threads</c>. The memory limit is its caller's to set, as benchmarks/paging/run.sh does, and only named here.
 /// With <c>--write DIRECTORY</c> it writes the checkpoints instead: bf16, and int4 packed from it.
 /// </summary>
 internal static class PagingCommand
 {
     private const string Note =
         "Medians of the rounds. Two models share one mapping and take turns, the one that begins alternating; tokens are random, and with "
-        + "them the experts. Disk MB are what the process read from the disk for a token. Speed-up is the median over the rounds. Load is "
-        + "LoadAsync of the directory with its pages cached, the first of the process, which compiles, and the median of five later ones.";
+        + "them the experts. Disk MB are what the process had read from the disk for a token. Speed-up is the median over the rounds.";
 
     private const int LaterLoads = 5;
 
@@ -32,13 +31,20 @@ internal static class PagingCommand
         }
 
         var table = new MarkdownTable(
-            "checkpoint", "GB", "memory", "first load ms", "load ms", "t/s", "announced t/s", "speed-up", "disk MB", "announced disk MB");
+            "checkpoint", "GB", "memory", "step", "t/s", "announced t/s", "speed-up", "disk MB", "announced disk MB");
+        var notes = new List<string> { Note };
         foreach (var path in arguments.List("model", ""))
         {
+            Read(path);
+            var first = Load(path);
+            var later = Statistics.Median(Enumerable.Range(0, LaterLoads).Select(_ => Load(path)));
+            notes.Add(
+                $"LoadAsync of {Path.GetFileName(path)}, read shortly before: {first * 1e3:F0} ms the first time in the process, which compiles, "
+                + $"then {later * 1e3:F0} ms.");
             Measure(arguments, path, table);
         }
 
-        Report.Write(arguments, "paging", [Note], table);
+        Report.Write(arguments, "paging", notes, table);
     }
 
     /// <summary>Four layers of V3's architecture at V2-Lite's widths, one of them dense: 17 MB an expert in bf16, 64 of them a layer.</summary>
@@ -56,43 +62,46 @@ internal static class PagingCommand
 
     private static void Measure(Options arguments, string path, MarkdownTable table)
     {
-        var (decode, rounds) = (arguments.Number("decode", 32), arguments.Number("rounds", 5));
-        Read(path);
-        var first = Load(path);
-        var later = Statistics.Median(Enumerable.Range(0, LaterLoads).Select(_ => Load(path)));
-
+        var (prompt, decode) = (arguments.Number("prompt", 64), arguments.Number("decode", 32));
         var config = ModelConfigReader.Read(path);
         using var backend = new SimdBackend(arguments.Number("threads", 0), bfloat16: BFloat16Kernels.Native);
         using var checkpoint = Checkpoint.Open(path, config.Fp8);
-        checkpoint.IsPaged = false;
-        using var plain = new TimedTransformer(backend, checkpoint, config, 1, decode, seed: 1);
-        checkpoint.IsPaged = true;
-        using var announced = new TimedTransformer(backend, checkpoint, config, 1, decode, seed: 2);
-
-        plain.Decode(decode);
-        announced.Decode(decode);
-        var samples = Enumerable.Range(0, rounds).Select(round =>
+        using var plain = Create(isPaged: false, seed: 1);
+        using var announced = Create(isPaged: true, seed: 2);
+        foreach (var (step, run, tokens) in new (string, Func<TimedTransformer, int, double>, int)[]
         {
-            var begins = round % 2 == 0;
-            var one = begins ? Turn(plain, decode) : default;
-            var other = Turn(announced, decode);
-            return (Plain: begins ? one : Turn(plain, decode), Announced: other);
-        }).ToList();
-        table.Add(
-            Path.GetFileName(path), $"{checkpoint.TotalBytes / 1e9:F2}", arguments.Text("memory", "all"),
-            $"{first * 1e3:F0}", $"{later * 1e3:F0}",
-            $"{1 / Statistics.Median(samples.Select(sample => sample.Plain.Seconds)):F2}",
-            $"{1 / Statistics.Median(samples.Select(sample => sample.Announced.Seconds)):F2}",
-            $"{Statistics.Median(samples.Select(sample => sample.Plain.Seconds / sample.Announced.Seconds)):F2}",
-            $"{Statistics.Median(samples.Select(sample => sample.Plain.DiskBytes)) / 1e6:F0}",
-            $"{Statistics.Median(samples.Select(sample => sample.Announced.DiskBytes)) / 1e6:F0}");
+            ($"decode {decode}", (model, count) => model.Decode(count), decode),
+            ($"prefill {prompt}", (model, count) => model.Prefill(count), prompt),
+        })
+        {
+            // The first turn of each finds the pages the other kind of step has left.
+            var samples = Enumerable.Range(-1, arguments.Number("rounds", 5) + 1).Select(round =>
+            {
+                var begins = round % 2 == 0 ? Turn(plain, run, tokens) : default;
+                var other = Turn(announced, run, tokens);
+                return (Plain: round % 2 == 0 ? begins : Turn(plain, run, tokens), Announced: other);
+            }).Skip(1).ToList();
+            table.Add(
+                Path.GetFileName(path), $"{checkpoint.TotalBytes / 1e9:F2}", arguments.Text("memory", "all"), step,
+                $"{1 / Statistics.Median(samples.Select(sample => sample.Plain.Seconds)):F2}",
+                $"{1 / Statistics.Median(samples.Select(sample => sample.Announced.Seconds)):F2}",
+                $"{Statistics.Median(samples.Select(sample => sample.Plain.Seconds / sample.Announced.Seconds)):F2}",
+                $"{Statistics.Median(samples.Select(sample => sample.Plain.DiskBytes)) / 1e6:F0}",
+                $"{Statistics.Median(samples.Select(sample => sample.Announced.DiskBytes)) / 1e6:F0}");
+        }
+
+        TimedTransformer Create(bool isPaged, int seed)
+        {
+            checkpoint.IsPaged = isPaged;
+            return new TimedTransformer(backend, checkpoint, config, prompt, Math.Max(prompt, decode), seed);
+        }
     }
 
     /// <summary>What a token takes.</summary>
-    private static (double Seconds, double DiskBytes) Turn(TimedTransformer model, int tokens)
+    private static (double Seconds, double DiskBytes) Turn(TimedTransformer model, Func<TimedTransformer, int, double> run, int tokens)
     {
         var before = DiskBytes();
-        var seconds = model.Decode(tokens);
+        var seconds = run(model, tokens);
         return (seconds / tokens, (double)(DiskBytes() - before) / tokens);
     }
 

@@ -55,8 +55,7 @@ internal sealed unsafe partial class SimdBackend
         int active = chosen.Sort(ids);
         if (gates->IsPaged)
         {
-            var announce = new AnnounceExpertsJob { Gate = gates, Up = ups, Down = downs, Groups = chosen, ActiveExperts = active };
-            pool.For(ref announce, announce.Tasks);
+            Announce(gates, ups, downs, chosen, active);
         }
 
         WorkerScratch workspace = Scratch(Math.Max(ExpertGateUpJob.ScratchBytes, ExpertDownJob.ScratchBytes(pairs)));
@@ -89,6 +88,24 @@ internal sealed unsafe partial class SimdBackend
             Scratch = workspace,
         };
         pool.For(ref downJob, downJob.Tasks);
+    }
+
+    private void Announce(WeightMatrix* gates, WeightMatrix* ups, WeightMatrix* downs, in ExpertGroups chosen, int active)
+    {
+        var announce = new AnnounceExpertsJob
+        {
+            Gate = gates,
+            Up = ups,
+            Down = downs,
+            Groups = chosen,
+            ActiveExperts = active,
+            IsBelieved = residencyIsKnown,
+        };
+        if (announce.ByteLength <= mostAnnouncedBytes)
+        {
+            pool.For(ref announce, announce.Tasks);
+            residencyIsKnown = announce.IsBelieved;
+        }
     }
 
     /// <summary>Every pair's token, in the order of the pairs, so that an expert's tokens lie side by side; a lone token but once.</summary>
