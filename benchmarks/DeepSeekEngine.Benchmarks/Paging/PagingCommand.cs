@@ -11,7 +11,8 @@ namespace DeepSeekEngine.Benchmarks.Paging;
 
 /// <summary>
 /// Steps over mapped checkpoints, with and without announcing the chosen experts to the system: <c>--model DIRECTORY,... --memory TEXT
-/// --prompt --decode --rounds --threads</c>. The memory limit is its caller's to set, as benchmarks/paging/run.sh does, and only named here.
+/// --prompt --decode --rounds --threads</c>. It is for the caller to limit memory, which is only named here, and to see to it that the files
+/// are not in memory, as benchmarks/paging/run.sh does.
 /// With <c>--write DIRECTORY</c> it writes the checkpoints instead: bf16, and int4 packed from it.
 /// </summary>
 internal static class PagingCommand
@@ -35,12 +36,11 @@ internal static class PagingCommand
         var notes = new List<string> { Note };
         foreach (var path in arguments.List("model", ""))
         {
-            Read(path);
             var first = Load(path);
             var later = Statistics.Median(Enumerable.Range(0, LaterLoads).Select(_ => Load(path)));
             notes.Add(
-                $"LoadAsync of {Path.GetFileName(path)}, read shortly before: {first * 1e3:F0} ms the first time in the process, which compiles, "
-                + $"then {later * 1e3:F0} ms.");
+                $"LoadAsync of {Path.GetFileName(path)}: {first * 1e3:F0} ms the first time in the process, which reads the header and compiles, then "
+                + $"{later * 1e3:F0} ms.");
             Measure(arguments, path, table);
         }
 
@@ -70,11 +70,11 @@ internal static class PagingCommand
         using var announced = Create(isPaged: true, seed: 2);
         foreach (var (step, run, tokens) in new (string, Func<TimedTransformer, int, double>, int)[]
         {
-            ($"decode {decode}", (model, count) => model.Decode(count), decode),
             ($"prefill {prompt}", (model, count) => model.Prefill(count), prompt),
+            ($"decode {decode}", (model, count) => model.Decode(count), decode),
         })
         {
-            // The first turn of each finds the pages the other kind of step has left.
+            // The first turn of each finds other pages in memory than it leaves, and is not counted.
             var samples = Enumerable.Range(-1, arguments.Number("rounds", 5) + 1).Select(round =>
             {
                 var begins = round % 2 == 0 ? Turn(plain, run, tokens) : default;
@@ -112,16 +112,6 @@ internal static class PagingCommand
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         model.DisposeAsync().AsTask().GetAwaiter().GetResult();
         return seconds;
-    }
-
-    /// <summary>Leaves as much of the checkpoint in the page cache as memory has room for.</summary>
-    private static void Read(string path)
-    {
-        foreach (var file in Directory.EnumerateFiles(path))
-        {
-            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-            stream.CopyTo(Stream.Null, 1 << 20);
-        }
     }
 
     /// <summary>Bytes this process has had read from the disk, by read or by touching pages; 0 where the system does not tell.</summary>
