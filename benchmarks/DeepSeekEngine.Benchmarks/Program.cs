@@ -4,6 +4,7 @@ using DeepSeekEngine.Benchmarks.Compare;
 using DeepSeekEngine.Benchmarks.Limits;
 using DeepSeekEngine.Benchmarks.Models;
 using DeepSeekEngine.Benchmarks.Operations;
+using DeepSeekEngine.Benchmarks.Paging;
 using DeepSeekEngine.Benchmarks.Quality;
 using DeepSeekEngine.Benchmarks.Serving;
 
@@ -16,6 +17,7 @@ Action<Options>? command = args.FirstOrDefault() switch
     "model" => ModelCommand.Run,
     "compare" => CompareCommand.Run,
     "serve" => ServeCommand.Run,
+    "paging" => PagingCommand.Run,
     "gguf" => GgufCommand.Run,
     "quality" => QualityCommand.Run,
     WorkerProcess.Command => WorkerProcess.Run,

@@ -31,6 +31,9 @@ internal readonly unsafe struct WeightMatrix
     /// <summary>Whether products must take activations as they are, as the router's, on which the choice of experts hangs.</summary>
     public bool ExactActivations { get; init; }
 
+    /// <summary>Whether it lies in mapped files that memory does not hold all of, so that part of it may have to be read from the disk.</summary>
+    public bool IsPaged { get; init; }
+
     /// <summary>What computes products with activations that are rounded to bfloat16; null functions where they are not rounded.</summary>
     public BFloat16Functions BFloat16 { get; init; }
 

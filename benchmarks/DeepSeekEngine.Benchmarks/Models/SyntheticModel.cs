@@ -1,27 +1,18 @@
-using System.Diagnostics;
-using System.Runtime.InteropServices;
 using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Benchmarks.Synthetic;
-using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
 using DeepSeekEngine.Model;
-using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine.Benchmarks.Models;
 
-/// <summary>This library's forward pass on the processor over synthetic weights. Tokens are random, so that experts vary.</summary>
+/// <summary>This library's forward pass on the processor over synthetic weights.</summary>
 internal sealed class SyntheticModel : ITimedModel
 {
-    private readonly Random _random = new(1);
     private readonly Arena _arena;
     private readonly SimdBackend _backend;
     private readonly SyntheticWeights _weights;
-    private readonly Transformer _transformer;
-    private readonly BlockTable _table;
-    private readonly Batch _batch;
-    private readonly int[] _tokens;
-    private readonly float[] _logits;
-    private int _context;
+    private readonly TimedTransformer _transformer;
 
     /// <param name="threads">0 for one a processor.</param>
     /// <param name="hugePages">Whether the weights lie in huge pages, as a copy in memory can and a mapped file cannot.</param>
@@ -30,14 +21,7 @@ internal sealed class SyntheticModel : ITimedModel
         _arena = new Arena(hugePages);
         _backend = SimdBackend.Fastest(threads);
         _weights = new SyntheticWeights(config, format, _arena);
-        var limits = new StepLimits(maxPrefill, 1, 1, maxContext, maxContext);
-        _transformer = new Transformer(_backend, _weights, QuantizationPolicy.For(WeightFormat.AsStored), config, limits);
-        _table = new BlockTable(_transformer.Cache.Pool, maxContext);
-        _table.Reserve(maxContext);
-        _batch = new Batch(maxPrefill, 1, 1);
-        _tokens = new int[maxPrefill];
-        _logits = new float[config.VocabSize];
-        FillCache();
+        _transformer = new TimedTransformer(_backend, _weights, config, maxPrefill, maxContext);
     }
 
     public string Device => _backend.DeviceName;
@@ -48,63 +32,18 @@ internal sealed class SyntheticModel : ITimedModel
     public double ActiveBytes => _weights.ActiveBytes;
 
     /// <summary>Bytes of the cache one token reads at this context.</summary>
-    public double CacheBytes => LatentCache.ByteLength(_transformer.Config.Attention, _transformer.Config.Layers, _context);
+    public double CacheBytes => _transformer.CacheBytes;
 
-    public void SetContext(int tokens) => _context = tokens;
+    public void SetContext(int tokens) => _transformer.SetContext(tokens);
 
-    public double Prefill(int tokens)
-    {
-        var start = Stopwatch.GetTimestamp();
-        Step(tokens, _context);
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
+    public double Prefill(int tokens) => _transformer.Prefill(tokens);
 
-    public double Decode(int tokens)
-    {
-        var start = Stopwatch.GetTimestamp();
-        for (var i = 0; i < tokens; i++)
-        {
-            Step(1, _context + i);
-        }
-
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
+    public double Decode(int tokens) => _transformer.Decode(tokens);
 
     public void Dispose()
     {
-        _table.Dispose();
         _transformer.Dispose();
         _backend.Dispose();
         _arena.Dispose();
-    }
-
-    private void Step(int tokens, int position)
-    {
-        for (var i = 0; i < tokens; i++)
-        {
-            _tokens[i] = _random.Next(_transformer.Config.VocabSize);
-        }
-
-        _batch.Clear();
-        _batch.Add(_table, _tokens.AsSpan(0, tokens), position, outputs: 1);
-        _transformer.Forward(_batch);
-        _transformer.Logits(0, _logits);
-    }
-
-    /// <summary>Random latents at every position, so that a long context need not be computed before it is measured.</summary>
-    private unsafe void FillCache()
-    {
-        for (var layer = 0; layer < _transformer.Config.Layers; layer++)
-        {
-            var rows = _transformer.Cache.Layer(layer).Array;
-            var values = new float[rows.Length];
-            fixed (float* pointer = values)
-            {
-                // Of either sign, magnitudes from 1/2 to 2: as normalised latents are.
-                RandomBits.Fill((byte*)pointer, MemoryMarshal.AsBytes(values.AsSpan()).Length, (ulong)layer, 0x80FFFFFF_80FFFFFF, 0x3F000000_3F000000);
-            }
-
-            rows.Upload(values);
-        }
     }
 }

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
-/// Zeroed memory outside the managed heap, aligned to a cache line. Pages of a large buffer are not touched until they are used.
+/// Zeroed memory outside the managed heap, aligned to a cache line. Pages of a large buffer, huge ones where the system has them, are not
+/// touched until they are used.
 /// There is no finalizer on purpose: kernels hold only the pointer, so collecting the owner must never free what they read.
 /// </summary>
 internal sealed unsafe class NativeBuffer : IDisposable
@@ -12,6 +13,7 @@ internal sealed unsafe class NativeBuffer : IDisposable
 
     private static long outstandingBytes;
     private void* allocation;
+    private bool isHeap;
 
     /// <exception cref="OutOfMemoryException">There is not that much memory.</exception>
     public NativeBuffer(long byteLength)
@@ -43,10 +45,9 @@ internal sealed unsafe class NativeBuffer : IDisposable
         }
 
         void* old = allocation;
-        long oldLength = ByteLength;
+        (long oldLength, bool oldIsHeap) = (ByteLength, isHeap);
         Allocate(ByteLength == 0 ? byteLength : checked(byteLength + byteLength / 16));
-        NativeMemory.Free(old);
-        Interlocked.Add(ref outstandingBytes, -oldLength);
+        Free(old, oldLength, oldIsHeap);
     }
 
     public void Dispose()
@@ -56,10 +57,23 @@ internal sealed unsafe class NativeBuffer : IDisposable
             return;
         }
 
-        NativeMemory.Free(allocation);
+        Free(allocation, ByteLength, isHeap);
         allocation = null;
         Pointer = null;
-        Interlocked.Add(ref outstandingBytes, -ByteLength);
+    }
+
+    private static void Free(void* memory, long byteLength, bool isHeap)
+    {
+        if (isHeap)
+        {
+            NativeMemory.Free(memory);
+        }
+        else
+        {
+            HugePageMemory.Free((byte*)memory, (nuint)byteLength);
+        }
+
+        Interlocked.Add(ref outstandingBytes, -byteLength);
     }
 
     private void Allocate(long byteLength)
@@ -69,8 +83,11 @@ internal sealed unsafe class NativeBuffer : IDisposable
             throw new OutOfMemoryException();
         }
 
+        void* pages = byteLength >= HugePageMemory.Least ? HugePageMemory.TryAllocate((nuint)byteLength) : null;
+
         // calloc, unlike an aligned allocation that is cleared afterwards, takes fresh pages from the system as they are.
-        allocation = NativeMemory.AllocZeroed((nuint)byteLength + Alignment);
+        allocation = pages is null ? NativeMemory.AllocZeroed((nuint)byteLength + Alignment) : pages;
+        isHeap = pages is null;
         Pointer = (byte*)(((nuint)allocation + Alignment - 1) & ~(nuint)(Alignment - 1));
         ByteLength = byteLength;
         Interlocked.Add(ref outstandingBytes, byteLength);

@@ -76,12 +76,23 @@ internal sealed record PlacementPlan
         }
     }
 
+    /// <summary>
+    /// Whether the host has less memory than what is mapped and all else together, so that the system has to drop some of the weights and
+    /// read them again.
+    /// </summary>
+    public bool IsPaged => Host is { } host && host.Total > HostMemory;
+
+    private MemoryEstimate? Host => _onProcessor ? _memory.Devices[0] : _memory.Host;
+
+    /// <summary>Bytes, those a container's limit leaves.</summary>
+    private static long HostMemory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
     /// <summary>What is not in files must fit; what is mapped may be larger than memory.</summary>
     /// <param name="names">The devices as a person would name them.</param>
     /// <exception cref="InsufficientMemoryException">A device or the host has too little memory.</exception>
     public void Check(IReadOnlyList<string> names)
     {
-        if ((_onProcessor ? _memory.Devices[0] : _memory.Host) is { } host)
+        if (Host is { } host)
         {
             CheckHost(host);
         }
@@ -107,7 +118,7 @@ internal sealed record PlacementPlan
     private static void CheckHost(MemoryEstimate host)
     {
         var required = host.Total - host.MappedWeights;
-        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        var available = HostMemory;
         if (required > available)
         {
             var quantized = host.Weights - host.MappedWeights;

@@ -58,6 +58,7 @@ internal sealed class LoadedModel : IAsyncDisposable
             var plan = new PlacementPlan(
                 checkpoint, _config, limits, options, [.. devices.Select(device => device.AvailableBytes)], kind is Device.Cpu);
             plan.Check(names);
+            checkpoint.IsPaged = plan.IsPaged;
             var host = plan.Placement.ExpertsOnHost ? Own(SimdBackend.Fastest(options.Threads ?? 0)) : null;
             var weights = PlacedWeights.Load(
                 plan.Placement, devices, host, checkpoint, QuantizationPolicy.For(options.Weights),

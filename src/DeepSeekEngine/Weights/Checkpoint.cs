@@ -32,6 +32,9 @@ internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
     /// <summary>Bytes of all tensors together.</summary>
     public long TotalBytes { get; private set; }
 
+    /// <summary>Whether what is used of it is more than memory holds; matrices say so of themselves from then on.</summary>
+    public bool IsPaged { get; set; }
+
     /// <param name="directory">A Hugging Face checkpoint directory; its files may be symbolic links.</param>
     /// <param name="fp8">The quantization_config of the checkpoint's config.json; null where it has none.</param>
     /// <exception cref="ModelFormatException">A file is missing, unreadable, malformed or contradicts another.</exception>
@@ -159,7 +162,7 @@ internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
     {
         WeightEncoding encoding = EncodingOf(name, rows, columns);
         (SafetensorsFile file, TensorEntry entry) = Find(name);
-        WeightMatrix matrix = new() { Encoding = encoding, Rows = rows, Columns = columns, Data = file.Data(entry) };
+        WeightMatrix matrix = new() { Encoding = encoding, Rows = rows, Columns = columns, Data = file.Data(entry), IsPaged = IsPaged };
         if (encoding != WeightEncoding.F8E4M3)
         {
             return matrix;

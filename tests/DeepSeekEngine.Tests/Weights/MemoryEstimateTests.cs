@@ -77,6 +77,35 @@ public sealed class MemoryEstimateTests
         await TakesWhatIsEstimated(TestPaths.TinyR1, format, options);
     }
 
+    [TestCase(WeightFormat.AsStored)]
+    [TestCase(WeightFormat.Int8)]
+    [Platform("Linux")]
+    public async Task What_is_resident_is_what_is_estimated(WeightFormat format)
+    {
+        using var directory = new TemporaryDirectory();
+        SyntheticCheckpoint.Write(
+            directory.Path, ("hidden_size", 1024), ("intermediate_size", 4096), ("moe_intermediate_size", 512), ("n_routed_experts", 64));
+
+        // A step that computes every position there can be: what nothing was written to is not resident, however much of it there is.
+        var options = new EngineOptions
+        {
+            Device = Device.Cpu, Weights = format, ContextLength = 512, PrefillChunk = 512, MaxConcurrentRequests = 1, CacheTokens = 512,
+        };
+        var estimate = DeepSeekModel.EstimateMemory(directory.Path, options);
+        await using (var small = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, options))
+        {
+            // The runtime's own share, code above all, is there before.
+            ComputeLargestStep(small.Loaded.Transformer);
+        }
+
+        var before = ResidentMemory.OfProcess();
+        await using var model = await DeepSeekModel.LoadAsync(directory.Path, options);
+        ComputeLargestStep(model.Loaded.Transformer);
+        var resident = ResidentMemory.OfProcess() - before + ResidentMemory.OfFile(Path.Combine(directory.Path, "model.safetensors"));
+        TestContext.Out.WriteLine($"{resident / 1e6:F1} MB resident, {estimate}");
+        Assert.That(resident, Is.EqualTo(estimate.Total).Within(5).Percent);
+    }
+
     private static async Task TakesWhatIsEstimated(string directory, WeightFormat format, EngineOptions? options = null)
     {
         options = (options ?? new EngineOptions()) with { Device = Device.Cpu, Weights = format };
@@ -94,12 +123,15 @@ public sealed class MemoryEstimateTests
         var limits = transformer.Limits;
         var pool = transformer.Cache.Pool;
         var chunk = limits.Tokens - limits.Outputs;
+
+        // As many different ones as there are, so that every expert is chosen.
+        int[] tokens = [.. Enumerable.Range(0, chunk).Select(token => token % transformer.Config.VocabSize)];
         using var prompted = Table(limits.ContextLength);
         var batch = new Batch(limits.Tokens, limits.Sequences, limits.Outputs);
-        batch.Add(prompted, new int[chunk], limits.ContextLength - chunk, outputs: 1, AttentionForm.Absorbed);
+        batch.Add(prompted, tokens, limits.ContextLength - chunk, outputs: 1, AttentionForm.Absorbed);
         transformer.Forward(batch);
         batch.Clear();
-        batch.Add(prompted, new int[chunk], limits.ContextLength - chunk, outputs: 1, AttentionForm.Expanded);
+        batch.Add(prompted, tokens, limits.ContextLength - chunk, outputs: 1, AttentionForm.Expanded);
         var others = Enumerable.Range(1, limits.Sequences - 1).Select(_ => Table(BlockPool.BlockSize)).ToList();
         foreach (var other in others)
         {

@@ -53,6 +53,11 @@ internal sealed unsafe partial class SimdBackend
         Reserve(groups, ExpertGroups.ByteLength(gate.Experts, pairs));
         var chosen = new ExpertGroups(groups.Pointer, gate.Experts, pairs);
         int active = chosen.Sort(ids);
+        if (gates->IsPaged)
+        {
+            Announce(gates, ups, downs, chosen, active);
+        }
+
         WorkerScratch workspace = Scratch(Math.Max(ExpertGateUpJob.ScratchBytes, ExpertDownJob.ScratchBytes(pairs)));
 
         bool packed = gate.Encoding.IsPacked() || up.Encoding.IsPacked();
@@ -83,6 +88,24 @@ internal sealed unsafe partial class SimdBackend
             Scratch = workspace,
         };
         pool.For(ref downJob, downJob.Tasks);
+    }
+
+    private void Announce(WeightMatrix* gates, WeightMatrix* ups, WeightMatrix* downs, in ExpertGroups chosen, int active)
+    {
+        var announce = new AnnounceExpertsJob
+        {
+            Gate = gates,
+            Up = ups,
+            Down = downs,
+            Groups = chosen,
+            ActiveExperts = active,
+            IsBelieved = residencyIsKnown,
+        };
+        if (announce.ByteLength <= mostAnnouncedBytes)
+        {
+            pool.For(ref announce, announce.Tasks);
+            residencyIsKnown = announce.IsBelieved;
+        }
     }
 
     /// <summary>Every pair's token, in the order of the pairs, so that an expert's tokens lie side by side; a lone token but once.</summary>

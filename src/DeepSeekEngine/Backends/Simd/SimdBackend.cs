@@ -24,6 +24,14 @@ internal sealed unsafe partial class SimdBackend : IBackend
     private readonly NativeBuffer splits = new(0);
     private readonly NativeBuffer quantized = new(0);
 
+    /// <summary>
+    /// Bytes of experts that are brought in at once, so little of memory that they are used before others take their place. The many that a
+    /// long prompt chooses are read one after the other, which read-ahead does as well.
+    /// </summary>
+    private readonly long mostAnnouncedBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+
+    private bool residencyIsKnown;
+
     /// <param name="threads">Threads that compute, the caller's included; 0 for one a processor this process may use.</param>
     /// <param name="width">The registers to compute with; null for the widest this processor has.</param>
     /// <param name="path">The instructions to compute packed matrices with; null for the best this processor has.</param>
