@@ -195,7 +195,9 @@ internal sealed class PackedInt8Emitter : PackedEmitter
     }
 }
 
-/// <summary>Int4 with vpdpbusd: a group's 32 columns are unpacked once for all tokens, whose sums follow each other in a few registers.</summary>
+/// <summary>
+/// Int4 with vpdpbusd: a group's 32 columns are unpacked once for all tokens, whose sums follow each other in a few registers.
+/// </summary>
 internal sealed class PackedInt4Emitter : PackedEmitter
 {
     private const int FirstLow = 5, FirstHigh = FirstLow + Int4Block.GroupLines;

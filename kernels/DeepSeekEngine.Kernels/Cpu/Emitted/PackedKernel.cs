@@ -24,9 +24,11 @@ internal static unsafe class PackedKernel
     // Classes of their own, so that nothing is emitted before it is needed.
     private static class Emitted
     {
-        public static readonly delegate* unmanaged<PackedTile*, void> Int8 = Emit(CpuFeatures.Avx512Vnni, static () => new PackedInt8Emitter());
+        public static readonly delegate* unmanaged<PackedTile*, void> Int8 =
+            Emit(CpuFeatures.Avx512Vnni, static () => new PackedInt8Emitter());
 
-        public static readonly delegate* unmanaged<PackedTile*, void> Int4 = Emit(CpuFeatures.Avx512Vnni, static () => new PackedInt4Emitter());
+        public static readonly delegate* unmanaged<PackedTile*, void> Int4 =
+            Emit(CpuFeatures.Avx512Vnni, static () => new PackedInt4Emitter());
     }
 
     private static class EmittedAmx

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace DeepSeekEngine.Kernels.Cpu.Emitted;
 
-/// <summary>The system's permission to use tiles, which it gives to a process that asks, since they make a thread's state much larger.</summary>
+/// <summary>
+/// The system's permission to use tiles. They make a thread's state much larger, so that a process has it only if it asks.
+/// </summary>
 internal static partial class TilePermission
 {
     private const int TileConfiguration = 17, TileData = 18;
