@@ -18,6 +18,9 @@ internal static unsafe class PackedKernel
     /// <summary>The same of an Int4 matrix.</summary>
     public static delegate* unmanaged<PackedTile*, void> AmxInt4 => EmittedAmx.Int4;
 
+    /// <summary>Whether there are both, and they are right.</summary>
+    public static bool HasTiles => EmittedAmx.AreRight;
+
     private static delegate* unmanaged<PackedTile*, void> Emit(bool supported, Func<FunctionEmitter> emitter)
         => (delegate* unmanaged<PackedTile*, void>)EmittedCode.For(supported, emitter);
 
@@ -36,5 +39,8 @@ internal static unsafe class PackedKernel
         public static readonly delegate* unmanaged<PackedTile*, void> Int8 = Emit(CpuFeatures.Amx, static () => new AmxInt8Emitter());
 
         public static readonly delegate* unmanaged<PackedTile*, void> Int4 = Emit(CpuFeatures.Amx, static () => new AmxInt4Emitter());
+
+        public static readonly bool AreRight = Int8 != null && Int4 != null
+            && TileCheck.Agree(WeightEncoding.Int8, Int8, Emitted.Int8) && TileCheck.Agree(WeightEncoding.Int4, Int4, Emitted.Int4);
     }
 }

@@ -47,7 +47,7 @@ internal readonly unsafe struct PackedKernels
         PackedPath.Avx512 => Avx512Int8.IsSupported,
         PackedPath.AvxVnni => AvxVnniInt8.IsSupported,
         PackedPath.Avx512Vnni => PackedKernel.Int8 != null && PackedKernel.Int4 != null,
-        PackedPath.Amx => IsSupported(PackedPath.Avx512Vnni) && PackedKernel.AmxInt8 != null && PackedKernel.AmxInt4 != null,
+        PackedPath.Amx => IsSupported(PackedPath.Avx512Vnni) && PackedKernel.HasTiles,
         _ => throw new ArgumentOutOfRangeException(nameof(path)),
     };
 

@@ -51,10 +51,26 @@ public class EmulatedKernelTests
             PackedTileCase.Emitter(function), windows,
             [.. tiles.Select(tile => ((Func<ulong, byte[]>)tile.Image, PackedTileCase.ResultOffset, tile.Expected()))]);
 
+    /// <summary>As many cases at a time as the machine's memory holds.</summary>
     private static void Check(FunctionEmitter emitter, bool windows, (Func<ulong, byte[]> Image, int ResultOffset, byte[] Expected)[] cases)
     {
+        byte[] code = emitter.Emit(windows ? NativeAbi.Windows : NativeAbi.SystemV);
+        for (int first = 0, count; first < cases.Length; first += count)
+        {
+            count = 0;
+            for (int bytes = 0; first + count < cases.Length && bytes < EmulatedMachine.RoomBytes; count++)
+            {
+                bytes += cases[first + count].Image(0).Length;
+            }
+
+            Check(code, windows, cases[first..(first + count)]);
+        }
+    }
+
+    private static void Check(byte[] function, bool windows, (Func<ulong, byte[]> Image, int ResultOffset, byte[] Expected)[] cases)
+    {
         using var machine = new EmulatedMachine();
-        ulong code = machine.Add(TileProducts.Replace(emitter.Emit(windows ? NativeAbi.Windows : NativeAbi.SystemV), machine));
+        ulong code = machine.Add(TileProducts.Replace(function, machine));
         foreach (var tile in cases)
         {
             ulong address = machine.Add(tile.Image(machine.NextAddress));

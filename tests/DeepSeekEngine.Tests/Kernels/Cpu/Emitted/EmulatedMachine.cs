@@ -17,6 +17,9 @@ internal sealed class EmulatedMachine : IDisposable
     /// <summary>Bochs allocates guest memory in blocks, the largest of these, and loads an image right only into one.</summary>
     private const int BlockBytes = 8 << 20;
 
+    /// <summary>Bytes that cases may take together, the last of them beyond it: half of the memory.</summary>
+    public const int RoomBytes = BlockBytes / 2;
+
     // Where things lie, in bytes from Base; the first pages are the machine's own.
     private const ulong Base = BlockBytes;
     private const int PageDirectories = 0x1000, StackEnd = 0x4000, Cursor = 0x4000, Descriptors = 0x4040, Program = 0x4100, Payload = 0x8000;
