@@ -6,12 +6,13 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 dotnet build -c Release --nologo -v quiet "$root/benchmarks/DeepSeekEngine.Benchmarks"
 directory=$(mktemp -d /tmp/deepseek-paging-XXXXXX)
 
-# A group below the one this runs in, so that whatever limits that still holds.
+# Where version 1 of cgroups has the memory, a group below the one this runs in, so that whatever limits that still holds; version 2 has
+# none below a group with processes.
 if [ -e /sys/fs/cgroup/memory ]; then
     group=/sys/fs/cgroup/memory$(sed -n 's/.*:memory://p' /proc/self/cgroup)
     limit=memory.limit_in_bytes
 else
-    group=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
+    group=/sys/fs/cgroup
     limit=memory.max
 fi
 group=$group/deepseek-paging-$$

@@ -74,12 +74,14 @@ internal static class PagingCommand
         })
         {
             // The first turn of each finds other pages in memory than it leaves, and is not counted.
-            var samples = Enumerable.Range(-1, arguments.Number("rounds", 5) + 1).Select(round =>
+            _ = Turn(announced, run, tokens);
+            _ = Turn(plain, run, tokens);
+            var samples = Enumerable.Range(0, arguments.Number("rounds", 5)).Select(round =>
             {
                 var begins = round % 2 == 0 ? Turn(plain, run, tokens) : default;
                 var other = Turn(announced, run, tokens);
                 return (Plain: round % 2 == 0 ? begins : Turn(plain, run, tokens), Announced: other);
-            }).Skip(1).ToList();
+            }).ToList();
             table.Add(
                 Path.GetFileName(path), $"{checkpoint.TotalBytes / 1e9:F2}", arguments.Text("memory", "all"), step,
                 $"{1 / Statistics.Median(samples.Select(sample => sample.Plain.Seconds)):F2}",
