@@ -29,6 +29,9 @@ internal static unsafe class BFloat16Rows
     /// <summary>Bytes a tile asks of memory at a time at most.</summary>
     private const int MaxAheadStep = 128;
 
+    /// <summary>Chunks whose scales are handed over at a time: those of most rows.</summary>
+    private const int MaxScales = 8 * BFloat16Layout.SegmentChunks;
+
     /// <summary>Floats of scratch <see cref="Multiply"/> needs.</summary>
     public const int ScratchLength = XLength + WeightsLength + SumsLength;
 
@@ -211,7 +214,4 @@ internal static unsafe class BFloat16Rows
             matrix.BFloat16.Round(&arguments);
         }
     }
-
-    /// <summary>Scales handed over at a time: those of a segment, and of most rows.</summary>
-    private const int MaxScales = 8 * BFloat16Layout.SegmentChunks;
 }
