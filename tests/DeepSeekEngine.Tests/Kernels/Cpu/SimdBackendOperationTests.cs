@@ -8,8 +8,8 @@ namespace DeepSeekEngine.Tests.Kernels.Cpu;
 
 /// <summary>Every operation with one thread and with several, in registers of each width, whatever the processor has.</summary>
 [TestFixture(1, 128)]
-[TestFixture(3, 256)]
-[TestFixture(2, 512)]
+[TestFixture(3, 256, Category = "WideLanes")]
+[TestFixture(2, 512, Category = "WideLanes")]
 [TestFixture(0, 0)]
 public class SimdBackendOperationTests(int threads, int bits) : BackendOperationTests
 {
