@@ -16,7 +16,7 @@ public sealed class AllocationTests
         const int sequences = 3;
         const int warmUp = 20;
         var config = ModelConfigReader.Read(TestPaths.TinyR1);
-        using var backend = new SimdBackend();
+        using var backend = SimdBackend.Fastest(threads: 0);
         using var checkpoint = Checkpoint.Open(TestPaths.TinyR1, config.Fp8);
         using var transformer = new Transformer(
             backend, checkpoint, QuantizationPolicy.For(WeightFormat.AsStored), config,
