@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using DeepSeekEngine.Kernels.Cpu.Emitted;
 
@@ -119,21 +118,25 @@ internal static unsafe class BFloat16Rows
             for (int done = 0; done < rows; done += DecodedRows)
             {
                 int some = Math.Min(DecodedRows, rows - done);
-                new Span<float>(sums, count * DecodedRows).Clear();
+                for (int j = 0; j < count; j++)
+                {
+                    var begun = new Span<float>(sums + j * DecodedRows, some);
+                    if (accumulate)
+                    {
+                        // Segments are added to what is there one by one, as a lone token's are.
+                        new ReadOnlySpan<float>(y[j] + offset + done, some).CopyTo(begun);
+                    }
+                    else
+                    {
+                        begun.Clear();
+                    }
+                }
+
                 byte* after = done + some < rows ? matrix.RowData(row + done + some) : next;
                 AddRows(matrix, row + done, some, column, columns, tokens, count, (ushort*)(scratch + XLength), sums, after);
                 for (int j = 0; j < count; j++)
                 {
-                    var part = new ReadOnlySpan<float>(sums + j * DecodedRows, some);
-                    var target = new Span<float>(y[j] + offset + done, some);
-                    if (accumulate)
-                    {
-                        TensorPrimitives.Add(target, part, target);
-                    }
-                    else
-                    {
-                        part.CopyTo(target);
-                    }
+                    new ReadOnlySpan<float>(sums + j * DecodedRows, some).CopyTo(new Span<float>(y[j] + offset + done, some));
                 }
             }
         }

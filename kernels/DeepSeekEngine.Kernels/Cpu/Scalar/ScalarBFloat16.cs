@@ -29,8 +29,8 @@ internal static unsafe class ScalarBFloat16
     public static float MultiplyAdd(ushort a, ushort b, float c)
         => Flush(MathF.FusedMultiplyAdd(Flush(Widen(a)), Flush(Widen(b)), Flush(c)));
 
-    /// <summary>y[t, j] = sum_k round(scale[j, k] x[t, k]) W[j, k], in the order of <see cref="BFloat16Layout"/>.</summary>
-    public static float[] Linear(ReadOnlySpan<float> x, in WeightMatrix weight)
+    /// <summary>y[t, j] = start + sum_k round(scale[j, k] x[t, k]) W[j, k], in the order of <see cref="BFloat16Layout"/>.</summary>
+    public static float[] Linear(ReadOnlySpan<float> x, in WeightMatrix weight, float start = 0)
     {
         int count = x.Length / weight.Columns;
         var y = new float[count * weight.Rows];
@@ -57,7 +57,7 @@ internal static unsafe class ScalarBFloat16
 
             fixed (ushort* w = weights, r = rounded)
             {
-                y[i] = Add(0, w, r, chunks);
+                y[i] = Add(start, w, r, chunks);
             }
         }
 

@@ -29,15 +29,16 @@ public unsafe class BFloat16RowsTests
     }
 
     [Test]
-    public void Products_are_added_to_what_is_there([Values] bool emitted, [Values(1, 13)] int count)
+    public void Products_are_added_to_what_is_there(
+        [Values] bool emitted, [Values(8, 16)] int bits, [Values(300, 5000)] int columns, [Values(1, 2, 13, 100)] int count)
     {
         BFloat16Kernels kernels = Kernels(emitted);
         var random = new Random(7);
-        using var matrix = new TestMatrix(WeightEncoding.BF16, 37, 300, random);
-        WeightMatrix view = matrix.View with { BFloat16 = kernels.BF16 };
-        float[] x = [.. Enumerable.Range(0, 13 * 300).Select(_ => (float)(random.NextDouble() * 4 - 2))];
-        float[] expected = [.. ScalarBFloat16.Linear(x, view).Select(value => 0.5f + value)];
-        Assert.That(Multiply(view, x, 13, count, accumulate: true), Is.EqualTo(expected));
+        using var matrix = new TestMatrix(bits == 8 ? WeightEncoding.F8E4M3 : WeightEncoding.BF16, 37, columns, random);
+        WeightMatrix view = matrix.View with { BFloat16 = bits == 8 ? kernels.F8E4M3 : kernels.BF16 };
+        float[] x = [.. Enumerable.Range(0, 100 * columns).Select(_ => (float)(random.NextDouble() * 4 - 2))];
+        float[] expected = ScalarBFloat16.Linear(x, view, start: 0.5f);
+        Assert.That(Multiply(view, x, 100, count, accumulate: true), Is.EqualTo(expected));
     }
 
     [Test]
