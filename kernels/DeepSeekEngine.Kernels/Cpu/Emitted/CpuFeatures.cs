@@ -17,7 +17,7 @@ internal static class CpuFeatures
     /// <summary>vpdpbusd and vpdpwssd on 512-bit registers.</summary>
     public static bool Avx512Vnni { get; } = HasWideRegisters && (Features(0).Ecx & (1 << 11)) != 0;
 
-    /// <summary>vdpbf16ps and vcvtne2ps2bf16 on 512-bit registers.</summary>
+    /// <summary>vdpbf16ps and vcvtneps2bf16 on 512-bit registers.</summary>
     public static bool Avx512BFloat16 { get; } = HasWideRegisters && (Features(1).Eax & (1 << 5)) != 0;
 
     /// <summary>Tiles and their products of bytes, beside the 512-bit registers that results are folded in.</summary>
