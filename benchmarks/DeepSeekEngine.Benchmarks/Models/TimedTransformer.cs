@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Benchmarks.Synthetic;
 using DeepSeekEngine.Cache;
@@ -33,7 +32,7 @@ internal sealed class TimedTransformer : ITimedModel
     }
 
     /// <summary>Bytes of the cache one token reads at this context.</summary>
-    public double CacheBytes => LatentCache.ByteLength(_transformer.Config.Attention, _transformer.Config.Layers, _context);
+    public double CacheBytes => LatentCache.ByteLength(_transformer.Cache.Layer(0).Width, _transformer.Config.Layers, _context);
 
     public void SetContext(int tokens) => _context = tokens;
 
@@ -75,19 +74,11 @@ internal sealed class TimedTransformer : ITimedModel
     }
 
     /// <summary>Random latents at every position, so that a long context need not be computed before it is measured.</summary>
-    private unsafe void FillCache()
+    private void FillCache()
     {
         for (var layer = 0; layer < _transformer.Config.Layers; layer++)
         {
-            var rows = _transformer.Cache.Layer(layer).Array;
-            var values = new float[rows.Length];
-            fixed (float* pointer = values)
-            {
-                // Of either sign, magnitudes from 1/2 to 2: as normalised latents are.
-                RandomBits.Fill((byte*)pointer, MemoryMarshal.AsBytes(values.AsSpan()).Length, (ulong)layer, 0x80FFFFFF_80FFFFFF, 0x3F000000_3F000000);
-            }
-
-            rows.Upload(values);
+            SyntheticCache.Fill(_transformer.Cache.Layer(layer).Array, layer);
         }
     }
 }

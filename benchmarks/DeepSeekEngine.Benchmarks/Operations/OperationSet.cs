@@ -19,11 +19,14 @@ internal sealed class OperationSet : IDisposable
     private readonly SyntheticMatrices _matrices;
     private readonly List<IDisposable> _owned = [];
     private readonly List<Operation> _operations = [];
+    private readonly (string Format, Operands Operands) _attention;
 
     private OperationSet(int threads)
     {
         _backend = SimdBackend.Fastest(threads);
         _matrices = new SyntheticMatrices(_arena);
+        var row = _config.Attention.CacheRow;
+        _attention = _backend.CacheRowLength(row) < row ? ("BF16", Operands.BFloat16) : ("F32", Operands.Float32);
     }
 
     public IReadOnlyList<Operation> Operations => _operations;
@@ -127,16 +130,24 @@ internal sealed class OperationSet : IDisposable
         var longest = contexts.Max();
 
         // As many layers' caches as do not stay in the processor's.
-        Activations[] caches = [.. Enumerable.Range(0, 8).Select(_ => Random(longest, shape.CacheRow))];
+        var row = _backend.CacheRowLength(shape.CacheRow);
+        Activations[] caches = [.. Enumerable.Range(0, 16).Select(layer => Cache(layer))];
         var (absorbed, result) = (Random(1, shape.Heads * shape.CacheRow), Random(1, shape.Heads * shape.Latent));
         foreach (var context in contexts)
         {
             var tables = Tables(1, context - 1, context);
             var next = 0;
             _operations.Add(new Operation(
-                $"LatentAttention at {context}", "F32", 1, (double)context * shape.CacheRow * sizeof(float),
-                2.0 * context * shape.Heads * (shape.CacheRow + shape.Latent), Operands.Float32,
+                $"LatentAttention at {context}", _attention.Format, 1, (double)context * row * sizeof(float),
+                2.0 * context * shape.Heads * (shape.CacheRow + shape.Latent), _attention.Operands,
                 () => _backend.LatentAttention(absorbed, caches[next++ % caches.Length], tables, shape, result, 1)));
+        }
+
+        Activations Cache(int layer)
+        {
+            var array = Own(_backend.Allocate<float>((long)longest * row));
+            SyntheticCache.Fill(array, layer);
+            return Activations.Dense(array, row);
         }
     }
 
@@ -152,8 +163,8 @@ internal sealed class OperationSet : IDisposable
         {
             var tables = Tables(count, positions, positions + count);
             _operations.Add(new Operation(
-                $"ExpandedAttention tile of {positions}", "F32", count, 0,
-                2.0 * count * positions * shape.Heads * (shape.QueryHead + shape.Value), Operands.Float32,
+                $"ExpandedAttention tile of {positions}", _attention.Format, count, 0,
+                2.0 * count * positions * shape.Heads * (shape.QueryHead + shape.Value), _attention.Operands,
                 () => _backend.ExpandedAttention(q, keyValues, latents, tables, shape, 0, positions, true, true, state, heads, count)));
         }
     }

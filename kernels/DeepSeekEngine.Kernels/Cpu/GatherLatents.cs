@@ -11,13 +11,23 @@ internal readonly unsafe struct GatherLatentsJob : IParallelJob
 
     public required Rows Latents { get; init; }
 
+    /// <summary>Whether the cache is of bfloat16.</summary>
+    public required bool BFloat16 { get; init; }
+
     public void Run<TLanes>(int start, int end, int worker)
         where TLanes : unmanaged, ILanes<TLanes>
     {
         for (int i = start; i < end; i++)
         {
             float* row = Cache.Data + Tokens.CacheRow(0, First + i) * Cache.Stride;
-            new ReadOnlySpan<float>(row, Cache.Width).CopyTo(new Span<float>(Latents[i], Cache.Width));
+            if (BFloat16)
+            {
+                CacheRows.Widen((ushort*)row, Latents.Width, Latents[i]);
+            }
+            else
+            {
+                new ReadOnlySpan<float>(row, Cache.Width).CopyTo(new Span<float>(Latents[i], Cache.Width));
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
 
 namespace DeepSeekEngine.Kernels.Cpu;
 
@@ -7,7 +8,7 @@ namespace DeepSeekEngine.Kernels.Cpu;
 /// context[t, h] = sum_j softmax_j(scale * absorbed[t, h] . cache[j]) cache[j, :c] over positions j &lt;= position of t; absorbed
 /// [count, H * (c + r)], cache [cache rows, c + r], context [count, H * c]. A task is a split of a token's positions and a group of
 /// heads, which together read the split's rows once. A token of one split is finished here; the others' partial results are joined
-/// by <see cref="JoinSplitsJob"/>.
+/// by <see cref="JoinSplitsJob"/>. Where there are functions for it, the cache is of bfloat16 (<see cref="CacheRows"/>), and so are products.
 /// </summary>
 internal readonly unsafe struct LatentAttentionJob : IParallelJob
 {
@@ -30,12 +31,19 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
 
     public required WorkerScratch Scratch { get; init; }
 
+    public required BFloat16AttentionFunctions BFloat16 { get; init; }
+
     public int GroupsPerSplit => (Shape.Heads + HeadGroup - 1) / HeadGroup;
 
     public int Tasks => checked(Splits.Total * GroupsPerSplit);
 
-    public static long ScratchBytes(in MlaShape shape)
-        => (long)MaxHeadGroup * shape.CacheRow * sizeof(float);
+    public static long ScratchBytes(in MlaShape shape) => Math.Max(
+        (long)MaxHeadGroup * shape.CacheRow * sizeof(float),
+        PackedBytes(shape) + BFloat16AttentionBlock.ByteLength(shape.CacheRow, shape.Latent));
+
+    /// <summary>Of the queries in bfloat16.</summary>
+    private static long PackedBytes(in MlaShape shape)
+        => (long)MaxHeadGroup / BFloat16AttentionBlock.Queries * BFloat16AttentionBlock.PackedLength(shape.CacheRow) * sizeof(uint);
 
     [SkipLocalsInit]
     public void Run<TLanes>(int start, int end, int worker)
@@ -54,7 +62,15 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
             int token = Splits.Token(split);
             bool only = Splits.Count(token) == 1;
             float* context = (only ? Context[token] : Splits.Context(split)) + (long)head * Shape.Latent;
-            Attend<TLanes>(split, token, head, heads, context, scores, rows, state, (float*)Scratch[worker]);
+            if (BFloat16.Scores != null)
+            {
+                AttendBFloat16<TLanes>(split, token, head, heads, context, rows, state, Scratch[worker]);
+            }
+            else
+            {
+                Attend<TLanes>(split, token, head, heads, context, scores, rows, state, (float*)Scratch[worker]);
+            }
+
             if (only)
             {
                 for (int h = 0; h < heads; h++)
@@ -90,12 +106,7 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
 
         int end = Splits.End(split, token);
         float** next = rows + QueryLanes.Block;
-        FindRows(token, Splits.Start(split, token), end, next);
-        for (int j = 0; j < QueryLanes.Block && j < end - Splits.Start(split, token); j++)
-        {
-            QueryLanes.Prefetch(next[j], Shape.CacheRow);
-        }
-
+        PrefetchRows(token, Splits.Start(split, token), end, next);
         for (int position = Splits.Start(split, token), count; position < end; position += count)
         {
             count = Math.Min(QueryLanes.Block, end - position);
@@ -120,6 +131,61 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
                 QueryValues.Add<TLanes>(
                     rows, count, 0, scores, lanes, decay + h, context + (long)h * Shape.Latent, Shape.Latent, queries, Shape.Latent);
             }
+        }
+    }
+
+    private void AttendBFloat16<TLanes>(
+        int split, int token, int head, int heads, float* context, float** rows, float* state, byte* scratch)
+        where TLanes : unmanaged, ILanes<TLanes>
+    {
+        const int lanes = BFloat16AttentionBlock.Queries;
+        float* sum = state + MaxHeadGroup, decay = sum + MaxHeadGroup;
+        new Span<float>(state, MaxHeadGroup).Fill(QueryLanes.NoMaximum);
+        new Span<float>(sum, MaxHeadGroup).Clear();
+        new Span<float>(context, heads * Shape.Latent).Clear();
+        var packed = (uint*)scratch;
+        int packedLength = BFloat16AttentionBlock.PackedLength(Shape.CacheRow);
+        var block = new BFloat16AttentionBlock(BFloat16, scratch + PackedBytes(Shape), Shape.CacheRow, Shape.Latent);
+        float* query = Absorbed[token] + (long)head * Shape.CacheRow;
+        for (int h = 0; h < heads; h += lanes)
+        {
+            block.PackQueries(
+                query + h * Shape.CacheRow, Shape.CacheRow, Math.Min(lanes, heads - h), packed + h / lanes * packedLength);
+        }
+
+        int end = Splits.End(split, token);
+        float** next = rows + QueryLanes.Block;
+        PrefetchRows(token, Splits.Start(split, token), end, next);
+        for (int position = Splits.Start(split, token), count; position < end; position += count)
+        {
+            count = Math.Min(QueryLanes.Block, end - position);
+            float** following = rows;
+            rows = next;
+            next = following;
+            bool last = position + count == end;
+            if (!last)
+            {
+                FindRows(token, position + count, end, next);
+            }
+
+            block.TakeRows((ushort**)rows, count, (nint)Cache.Stride * sizeof(float));
+            for (int h = 0; h < heads; h += lanes)
+            {
+                block.Scores(packed + h / lanes * packedLength, count, last || h > 0 ? null : (ushort**)next);
+                block.AddValues<TLanes>(
+                    count, Shape.Scale, state + h, sum + h, decay + h, context + (long)h * Shape.Latent, Shape.Latent,
+                    Math.Min(lanes, heads - h));
+            }
+        }
+    }
+
+    /// <summary>Finds the first block's rows and asks memory for them.</summary>
+    private void PrefetchRows(int token, int position, int end, float** rows)
+    {
+        FindRows(token, position, end, rows);
+        for (int j = 0; j < QueryLanes.Block && j < end - position; j++)
+        {
+            QueryLanes.Prefetch(rows[j], Cache.Width);
         }
     }
 

@@ -9,6 +9,11 @@ internal interface IDeviceMemory
     /// <exception cref="InsufficientMemoryException">The device has not that much memory.</exception>
     DeviceArray<T> Allocate<T>(long length)
         where T : unmanaged;
+
+    /// <summary>
+    /// Floats that the cache row of a token takes the place of, <paramref name="width"/> values; how they are stored is the device's own.
+    /// </summary>
+    int CacheRowLength(int width) => width;
 }
 
 /// <summary>
@@ -76,7 +81,7 @@ internal interface IBackend : IDeviceMemory, IDisposable
     /// <summary>
     /// Appends to a layer's cache, at each token's own row, RMSNorm(kv[t, :c]) and the rotated kv[t, c:], from kv [count, c + r].
     /// </summary>
-    /// <param name="cache">[cache rows, c + r].</param>
+    /// <param name="cache">[cache rows, <see cref="IDeviceMemory.CacheRowLength"/> of c + r].</param>
     void AppendLatents(
         Activations kv, DeviceArray<float> normWeight, float epsilon, DeviceArray<float> rope,
         in TokenTables tokens, in MlaShape shape, Activations cache, int count);

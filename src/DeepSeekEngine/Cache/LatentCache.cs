@@ -9,20 +9,19 @@ namespace DeepSeekEngine.Cache;
 /// </summary>
 internal sealed class LatentCache : IDisposable
 {
-    private readonly DeviceArray<float>[] _layers;
-    private readonly int _rowWidth;
+    private readonly Activations[] _layers;
 
     /// <param name="layers">Where each layer's part is.</param>
     public LatentCache(IReadOnlyList<IDeviceMemory> layers, in MlaShape shape, int tokens)
     {
         Pool = new BlockPool(BlockPool.BlocksFor(tokens));
-        _rowWidth = shape.CacheRow;
-        _layers = new DeviceArray<float>[layers.Count];
+        _layers = new Activations[layers.Count];
         try
         {
             for (var i = 0; i < layers.Count; i++)
             {
-                _layers[i] = layers[i].Allocate<float>((long)Pool.Blocks * BlockPool.BlockSize * _rowWidth);
+                var length = layers[i].CacheRowLength(shape.CacheRow);
+                _layers[i] = Activations.Dense(layers[i].Allocate<float>((long)Pool.Blocks * BlockPool.BlockSize * length), length);
             }
         }
         catch
@@ -35,17 +34,18 @@ internal sealed class LatentCache : IDisposable
     public BlockPool Pool { get; }
 
     /// <summary>All rows of a layer.</summary>
-    public Activations Layer(int layer) => Activations.Dense(_layers[layer], _rowWidth);
+    public Activations Layer(int layer) => _layers[layer];
 
     /// <summary>Bytes a cache for so many tokens takes.</summary>
-    public static long ByteLength(in MlaShape shape, int layers, int tokens)
-        => checked((long)BlockPool.BlocksFor(tokens) * BlockPool.BlockSize * shape.CacheRow * layers * sizeof(float));
+    /// <param name="rowLength"><see cref="IDeviceMemory.CacheRowLength"/> of <see cref="MlaShape.CacheRow"/>.</param>
+    public static long ByteLength(int rowLength, int layers, int tokens)
+        => checked((long)BlockPool.BlocksFor(tokens) * BlockPool.BlockSize * rowLength * layers * sizeof(float));
 
     public void Dispose()
     {
         foreach (var layer in _layers)
         {
-            layer?.Dispose();
+            layer.Array?.Dispose();
         }
     }
 }

@@ -15,8 +15,8 @@ internal sealed class MemoryMeter : WeightLoader
     private int _packedColumns;
     private int _packedExpertColumns;
 
-    private MemoryMeter(Checkpoint checkpoint, QuantizationPolicy policy)
-        : base(new CountedMemory(), checkpoint, policy)
+    private MemoryMeter(Checkpoint checkpoint, QuantizationPolicy policy, bool onProcessor)
+        : base(new CountedMemory(onProcessor), checkpoint, policy)
     {
     }
 
@@ -34,15 +34,15 @@ internal sealed class MemoryMeter : WeightLoader
         var devices = new MemoryMeter[placement.Devices];
         for (var i = 0; i < devices.Length; i++)
         {
-            devices[i] = new MemoryMeter(checkpoint, policy);
+            devices[i] = new MemoryMeter(checkpoint, policy, onProcessor);
         }
 
-        var host = placement.ExpertsOnHost ? new MemoryMeter(checkpoint, policy) : null;
+        var host = placement.ExpertsOnHost ? new MemoryMeter(checkpoint, policy, onProcessor: true) : null;
         using var weights = new PlacedWeights(placement, devices, host);
         _ = new TransformerParts(weights, config, limits);
         return new PlacedMemory(
             [.. devices.Select((meter, device) => meter.Estimate(LatentCache.ByteLength(
-                config.Attention, placement.LayersOf(device, config.Layers + config.MtpLayers).GetOffsetAndLength(int.MaxValue).Length,
+                meter.Memory.CacheRowLength(config.Attention.CacheRow), placement.LayersOf(device, config.Layers + config.MtpLayers).GetOffsetAndLength(int.MaxValue).Length,
                 limits.CacheTokens), onProcessor ? Scratch(meter) : 0))],
             host?.Estimate(cache: 0, Scratch(host)));
 
@@ -74,9 +74,11 @@ internal sealed class MemoryMeter : WeightLoader
         Workspaces = ((CountedMemory)Memory).Bytes - VectorBytes - cache + scratch,
     };
 
-    private sealed unsafe class CountedMemory : IDeviceMemory
+    private sealed unsafe class CountedMemory(bool onProcessor) : IDeviceMemory
     {
         public long Bytes { get; private set; }
+
+        public int CacheRowLength(int width) => onProcessor ? SimdBackend.FastestCacheRowLength(width) : width;
 
         public DeviceArray<T> Allocate<T>(long length)
             where T : unmanaged

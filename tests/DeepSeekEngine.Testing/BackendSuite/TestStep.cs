@@ -8,20 +8,22 @@ namespace DeepSeekEngine.Testing.BackendSuite;
 /// </summary>
 internal sealed class TestStep : IDisposable
 {
-    public const int BlockSize = 4;
-
+    private readonly int blockSize;
     private readonly int[] blockTables;
     private readonly int stride;
 
     /// <param name="lengths">The positions each sequence has.</param>
     /// <param name="tokens">Sequence and position of each token of the step.</param>
-    public TestStep(IBackend backend, Random random, int[] lengths, (int Sequence, int Position)[] tokens)
+    /// <param name="blockSize">Tokens a cache block.</param>
+    public TestStep(
+        IBackend backend, Random random, int[] lengths, (int Sequence, int Position)[] tokens, int blockSize = 4)
     {
+        this.blockSize = blockSize;
         Tokens = tokens;
-        int[] counts = Array.ConvertAll(lengths, length => (length + BlockSize - 1) / BlockSize);
+        int[] counts = Array.ConvertAll(lengths, length => (length + blockSize - 1) / blockSize);
         int[] blocks = [.. Enumerable.Range(0, counts.Sum() + 3)];
         random.Shuffle(blocks);
-        CacheRows = blocks.Length * BlockSize;
+        CacheRows = blocks.Length * blockSize;
         stride = counts.Max() + 2;
         blockTables = new int[lengths.Length * stride];
         Array.Fill(blockTables, -1);
@@ -38,7 +40,7 @@ internal sealed class TestStep : IDisposable
             Sequences = Upload(backend, Array.ConvertAll(tokens, t => t.Sequence)),
             BlockTables = Upload(backend, blockTables),
             BlockTableStride = stride,
-            BlockSize = BlockSize,
+            BlockSize = blockSize,
             MaxContext = lengths.Max(),
         };
     }
@@ -52,7 +54,7 @@ internal sealed class TestStep : IDisposable
     public TokenTables View { get; }
 
     /// <summary>The cache row of a position.</summary>
-    public int Row(int sequence, int position) => blockTables[sequence * stride + position / BlockSize] * BlockSize + position % BlockSize;
+    public int Row(int sequence, int position) => blockTables[sequence * stride + position / blockSize] * blockSize + position % blockSize;
 
     public void Dispose()
     {

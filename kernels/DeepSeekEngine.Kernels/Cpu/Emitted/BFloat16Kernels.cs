@@ -14,12 +14,24 @@ internal readonly unsafe struct BFloat16Functions
     public required delegate* unmanaged<BFloat16RoundArguments*, void> Round { get; init; }
 }
 
-/// <summary>The functions a backend computes such products with, chosen once.</summary>
+/// <summary>The functions that attention in bfloat16 is made of. Null: there are none.</summary>
+internal readonly unsafe struct BFloat16AttentionFunctions
+{
+    public required delegate* unmanaged<BFloat16RoundArguments*, void> Round { get; init; }
+
+    public required delegate* unmanaged<BFloat16ScoresArguments*, void> Scores { get; init; }
+
+    public required delegate* unmanaged<BFloat16ValuesArguments*, void> Values { get; init; }
+}
+
+/// <summary>The functions a backend computes products in bfloat16 with, chosen once.</summary>
 internal sealed class BFloat16Kernels
 {
     public required BFloat16Functions BF16 { get; init; }
 
     public required BFloat16Functions F8E4M3 { get; init; }
+
+    public required BFloat16AttentionFunctions Attention { get; init; }
 
     /// <summary>
     /// By instructions that .NET has no intrinsics for; emitted once a process, when first asked for. Null where the processor lacks them,
@@ -46,7 +58,15 @@ internal sealed class BFloat16Kernels
             void* tile = EmittedCode.For(supported, static () => new BFloat16TileEmitter());
             var sixteen = BFloat16Kernels.Emit(supported, tile, eightBits: false);
             var eight = BFloat16Kernels.Emit(supported, tile, eightBits: true);
-            return IsComplete(sixteen) && IsComplete(eight) ? new BFloat16Kernels { BF16 = sixteen, F8E4M3 = eight } : null;
+            var attention = new BFloat16AttentionFunctions
+            {
+                Round = sixteen.Round,
+                Scores = (delegate* unmanaged<BFloat16ScoresArguments*, void>)EmittedCode.For(supported, static () => new BFloat16ScoresEmitter()),
+                Values = (delegate* unmanaged<BFloat16ValuesArguments*, void>)EmittedCode.For(supported, static () => new BFloat16ValuesEmitter()),
+            };
+            return IsComplete(sixteen) && IsComplete(eight) && attention.Scores != null && attention.Values != null
+                ? new BFloat16Kernels { BF16 = sixteen, F8E4M3 = eight, Attention = attention }
+                : null;
         }
 
         private static bool IsComplete(in BFloat16Functions functions)

@@ -16,6 +16,7 @@ internal static unsafe class ScalarBFloat16
     {
         BF16 = new() { Tile = &Tile, Vector = &Vector16, Decode = &Decode16, Round = &Round16 },
         F8E4M3 = new() { Tile = &Tile, Vector = &Vector8, Decode = &Decode8, Round = &Round8 },
+        Attention = new() { Round = &Round16, Scores = &Scores, Values = &Values },
     };
 
     /// <summary>To the nearest, ties to even; NaN stays NaN, what is subnormal becomes zero.</summary>
@@ -107,6 +108,51 @@ internal static unsafe class ScalarBFloat16
             }
         }
     }
+
+    [UnmanagedCallersOnly]
+    private static void Scores(BFloat16ScoresArguments* arguments)
+    {
+        const int queries = BFloat16AttentionBlock.Queries;
+        for (int j = 0; j < BFloat16AttentionBlock.TileKeys; j++)
+        {
+            var key = (uint*)((byte*)arguments->Keys + j * arguments->KeyBytes);
+            for (int i = 0; i < queries; i++)
+            {
+                float sum = 0;
+                for (int p = 0; p < arguments->Steps * BFloat16AttentionBlock.StepPairs; p++)
+                {
+                    sum = MultiplyAddPair(arguments->Queries[p * queries + i], key[p], sum);
+                }
+
+                arguments->Scores[j * queries + i] = sum;
+            }
+        }
+    }
+
+    [UnmanagedCallersOnly]
+    private static void Values(BFloat16ValuesArguments* arguments)
+    {
+        const int columns = BFloat16AttentionBlock.TileColumns;
+        for (int i = 0; i < arguments->Queries; i++)
+        {
+            var y = (float*)((byte*)arguments->Y + i * arguments->YBytes);
+            for (int c = 0; c < arguments->Columns; c++)
+            {
+                var values = (uint*)((byte*)arguments->Values + c / columns * arguments->ValueBytes) + c % columns;
+                float sum = y[c] * arguments->Decay[i];
+                for (int p = 0; p < arguments->Pairs; p++)
+                {
+                    sum = MultiplyAddPair(arguments->Weights[p * BFloat16AttentionBlock.Queries + i], values[p * columns], sum);
+                }
+
+                y[c] = sum;
+            }
+        }
+    }
+
+    /// <summary>The upper halves are multiplied first.</summary>
+    private static float MultiplyAddPair(uint a, uint b, float c)
+        => MultiplyAdd((ushort)a, (ushort)b, MultiplyAdd((ushort)(a >> 16), (ushort)(b >> 16), c));
 
     [UnmanagedCallersOnly]
     private static void Vector16(BFloat16VectorArguments* arguments) => Vector(arguments, eightBits: false);

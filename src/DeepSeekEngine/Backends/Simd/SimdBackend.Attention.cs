@@ -41,7 +41,7 @@ internal sealed unsafe partial class SimdBackend
             return;
         }
 
-        Rows rows = SimdArguments.View(cache, shape.CacheRow, out long cacheRows);
+        Rows rows = SimdArguments.View(cache, CacheRowLength(shape.CacheRow), out long cacheRows);
         var job = new AppendLatentsJob
         {
             KeyValues = SimdArguments.View(kv, shape.CacheRow, count),
@@ -52,6 +52,8 @@ internal sealed unsafe partial class SimdBackend
             Tokens = SimdArguments.View(tokens, count, cacheRows),
             Shape = shape,
             Cache = rows,
+            Scratch = Scratch(AppendLatentsJob.ScratchBytes(shape)),
+            BFloat16 = bfloat16?.Attention ?? default,
         };
         pool.For(ref job, count, RowGrain(kv.Width));
     }
@@ -86,7 +88,7 @@ internal sealed unsafe partial class SimdBackend
         }
 
         Rows queries = SimdArguments.View(absorbed, shape.Heads * shape.CacheRow, count);
-        Rows rows = SimdArguments.View(cache, shape.CacheRow, out long cacheRows);
+        Rows rows = SimdArguments.View(cache, CacheRowLength(shape.CacheRow), out long cacheRows);
         Rows contexts = SimdArguments.View(context, shape.Heads * shape.Latent, count);
         WorkerScratch workspace = Scratch(LatentAttentionJob.ScratchBytes(shape));
 
@@ -152,13 +154,14 @@ internal sealed unsafe partial class SimdBackend
             return;
         }
 
-        Rows rows = SimdArguments.View(cache, latents.Width, out long cacheRows);
+        Rows rows = SimdArguments.View(cache, CacheRowLength(latents.Width), out long cacheRows);
         var job = new GatherLatentsJob
         {
             Cache = rows,
             Tokens = SimdArguments.View(tokens, 1, cacheRows),
             First = start,
             Latents = SimdArguments.View(latents, latents.Width, count),
+            BFloat16 = bfloat16 is not null,
         };
         pool.For(ref job, count, RowGrain(latents.Width));
     }
@@ -190,6 +193,7 @@ internal sealed unsafe partial class SimdBackend
             Heads = SimdArguments.View(heads, shape.Heads * shape.Value, count),
             Count = count,
             Scratch = Scratch(ExpandedAttentionJob.ScratchBytes(shape)),
+            BFloat16 = bfloat16?.Attention ?? default,
         };
         pool.For(ref job, job.Tasks);
     }
@@ -215,6 +219,7 @@ internal sealed unsafe partial class SimdBackend
             Splits = divided,
             HeadGroup = headGroup,
             Scratch = workspace,
+            BFloat16 = bfloat16?.Attention ?? default,
         };
         pool.For(ref job, job.Tasks);
         if (divided.Total > count)

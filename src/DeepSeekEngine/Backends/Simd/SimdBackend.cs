@@ -36,7 +36,8 @@ internal sealed unsafe partial class SimdBackend : IBackend
     /// <param name="width">The registers to compute with; null for the widest this processor has.</param>
     /// <param name="path">The instructions to compute packed matrices with; null for the best this processor has.</param>
     /// <param name="bfloat16">
-    /// What multiplies weights of BF16 and FP8 with activations that are rounded to bfloat16; null if activations are not rounded.
+    /// What multiplies weights of BF16 and FP8 with activations that are rounded to bfloat16, and what computes attention to a cache that is
+    /// rounded to it; null if nothing is rounded.
     /// </param>
     public SimdBackend(int threads = 0, LaneWidth? width = null, PackedPath? path = null, BFloat16Kernels? bfloat16 = null)
     {
@@ -54,6 +55,11 @@ internal sealed unsafe partial class SimdBackend : IBackend
     public static SimdBackend Fastest(int threads) => new(threads, bfloat16: BFloat16Kernels.Native);
 
     public string DeviceName { get; }
+
+    public int CacheRowLength(int width) => bfloat16 is null ? width : CacheRows.BFloat16Length(width);
+
+    /// <summary>The <see cref="CacheRowLength(int)"/> of <see cref="Fastest"/>.</summary>
+    public static int FastestCacheRowLength(int width) => BFloat16Kernels.Native is null ? width : CacheRows.BFloat16Length(width);
 
     public long AvailableBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 

@@ -30,6 +30,15 @@ public class EmulatedKernelTests
     }
 
     [Test]
+    public void Attention_functions_agree_with_their_twins_to_the_last_bit([Values] AttentionFunction function, [Values] bool windows)
+    {
+        AttentionCase[] cases = [.. AttentionCase.All(function)];
+        Check(
+            cases[0].Emitter(), windows,
+            [.. cases.Select(operands => ((Func<ulong, byte[]>)operands.Image, AttentionCase.ResultOffset, operands.Expected()))]);
+    }
+
+    [Test]
     public void What_the_processor_cannot_do_is_reported()
     {
         using var machine = new EmulatedMachine();

@@ -1,0 +1,232 @@
+using System.Runtime.InteropServices;
+using DeepSeekEngine.Backends;
+using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Kernels.Cpu;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
+using DeepSeekEngine.Kernels.Cpu.Scalar;
+using DeepSeekEngine.Testing.BackendSuite;
+using DeepSeekEngine.Tests.Kernels.Cpu.Emitted;
+using NUnit.Framework;
+
+namespace DeepSeekEngine.Tests.Kernels.Cpu;
+
+/// <summary>
+/// Attention over a cache of bfloat16, by the emitted functions where the processor has the instructions and by their twins. Blocks of
+/// cache of 16 are read where they lie, smaller ones are not.
+/// </summary>
+public sealed class BFloat16AttentionTests : IDisposable
+{
+    /// <summary>Of the largest magnitude: the softmax's weights are rounded, half a unit in the ninth bit, and differ in sign.</summary>
+    private const double Tolerance = 4e-3;
+
+    private const int Positions = 430;
+
+    // Heads, nope, rope, value, latent: all odd; more heads than lie side by side; as published.
+    private static readonly int[][] Shapes = [[3, 5, 6, 7, 21], [19, 16, 8, 24, 40], [16, 128, 64, 128, 512]];
+
+    private static readonly int[] Lengths = [1, 9, Positions];
+
+    private static readonly (int Sequence, int Position)[] Tokens = [(2, Positions - 1), (1, 7), (0, 0), (2, 15), (2, 96), (2, 191), (1, 8)];
+
+    private readonly List<IDisposable> owned = [];
+
+    public void Dispose() => owned.ForEach(resource => resource.Dispose());
+
+    [Test]
+    public void What_is_appended_and_gathered_is_that_of_float32_rounded([Values] bool emitted, [ValueSource(nameof(Shapes))] int[] sizes)
+    {
+        MlaShape shape = BackendOperationTests.Shape(sizes);
+        float[] exact = AppendAndGather(new SimdBackend(2), shape);
+        float[] rounded = AppendAndGather(Backend(emitted), shape);
+        Assert.That(rounded, Is.EqualTo(Array.ConvertAll(exact, Round)));
+    }
+
+    [Test]
+    public void Latents_are_attended_to_as_if_only_weights_were_rounded(
+        [Values] bool emitted, [ValueSource(nameof(Shapes))] int[] sizes, [Values(4, 16, 32)] int blockSize)
+    {
+        MlaShape shape = BackendOperationTests.Shape(sizes) with { Scale = 0.05f };
+        using SimdBackend backend = Backend(emitted);
+        TestStep step = Step(backend, blockSize, Tokens);
+        float[] cache = Cache(step, shape), absorbed = Values(Tokens.Length * shape.Heads * shape.CacheRow);
+        Activations queries = Upload(backend, absorbed, shape.Heads * shape.CacheRow), rows = UploadCache(backend, cache, shape);
+        Activations context = Upload(backend, new float[Tokens.Length * shape.Heads * shape.Latent], shape.Heads * shape.Latent);
+        backend.LatentAttention(queries, rows, step.View, shape, context, Tokens.Length);
+        float[] together = Download(context);
+        BackendOperationTests.AssertClose(together, ExpectedContexts(step, cache, absorbed, shape), Tolerance);
+
+        for (var t = 0; t < Tokens.Length; t++)
+        {
+            backend.LatentAttention(queries.From(t), rows, step.View.From(t), shape, context.From(t), 1);
+        }
+
+        Assert.That(Download(context), Is.EqualTo(together), "each token alone");
+    }
+
+    [Test]
+    public void Expanded_keys_and_values_are_attended_to_as_if_only_weights_were_rounded(
+        [Values] bool emitted, [ValueSource(nameof(Shapes))] int[] sizes)
+    {
+        MlaShape shape = BackendOperationTests.Shape(sizes) with { Scale = 0.05f };
+        using SimdBackend backend = Backend(emitted);
+        (int Sequence, int Position)[] tokens = [.. Enumerable.Range(Positions - 150, 150).Select(p => (2, p)), (2, 2), (2, 66), (2, 67)];
+        TestStep step = Step(backend, 16, tokens);
+        int keyValueWidth = shape.Heads * shape.KeyValueHead, width = shape.Heads * shape.Value;
+        float[] keyValues = Values(Positions * keyValueWidth), latents = Values(Positions * shape.CacheRow);
+        float[] q = Values(tokens.Length * shape.Heads * shape.QueryHead);
+        float[] together = Expand(0, tokens.Length);
+        List<double> expected = [];
+        (double[] wideQ, double[] wideKeyValues, double[] wideLatents) = (Rounded(q), Rounded(keyValues), Rounded(latents));
+        for (var t = 0; t < tokens.Length; t++)
+        {
+            int seen = tokens[t].Position + 1;
+            for (var h = 0; h < shape.Heads; h++)
+            {
+                (_, double sum, double[] values) = ScalarAttention.Expanded(
+                    wideQ.AsSpan((t * shape.Heads + h) * shape.QueryHead, shape.QueryHead),
+                    wideKeyValues.AsSpan(0, seen * keyValueWidth), wideLatents.AsSpan(0, seen * shape.CacheRow), h, shape);
+                expected.AddRange(values.Select(value => value / sum));
+            }
+        }
+
+        BackendOperationTests.AssertClose(together, [.. expected], Tolerance);
+        foreach ((int first, int count) in (ReadOnlySpan<(int, int)>)[(0, 1), (3, 20), (130, tokens.Length - 130)])
+        {
+            Range part = (first * width)..((first + count) * width);
+            Assert.That(Expand(first, count)[part], Is.EqualTo(together[part]), $"{count} tokens from {first} on");
+        }
+
+        float[] Expand(int first, int count)
+        {
+            Activations state = Upload(backend, new float[tokens.Length * shape.Heads * 2], shape.Heads * 2);
+            Activations heads = Upload(backend, new float[tokens.Length * width], width);
+            foreach ((int start, int length) in (ReadOnlySpan<(int, int)>)[(0, 67), (67, 256), (323, Positions - 323)])
+            {
+                backend.ExpandedAttention(
+                    Upload(backend, q, shape.Heads * shape.QueryHead).From(first), Upload(backend, keyValues, keyValueWidth).From(start),
+                    Upload(backend, latents, shape.CacheRow).From(start), step.View.From(first), shape, start, length, start == 0,
+                    start == 323, state.From(first), heads.From(first), count);
+            }
+
+            return Download(heads);
+        }
+    }
+
+    /// <summary>What the emulated processor is asked for, here where there is such a processor.</summary>
+    [Test]
+    public void Functions_agree_with_their_twins_to_the_last_bit([Values] AttentionFunction function)
+    {
+        BFloat16AttentionFunctions functions = Kernels(emitted: true).Attention;
+        foreach (AttentionCase operands in AttentionCase.All(function))
+        {
+            Assert.That(operands.Result(functions), Is.EqualTo(operands.Expected()), $"{operands}");
+        }
+    }
+
+    private float[] AppendAndGather(SimdBackend backend, MlaShape shape)
+    {
+        using (backend)
+        {
+            (int Sequence, int Position)[] tokens = [.. Enumerable.Range(0, 40).Select(p => (2, p))];
+            TestStep step = Step(backend, 4, tokens);
+            float[] kv = Values(tokens.Length * shape.CacheRow), norm = Values(shape.Latent);
+            int length = backend.CacheRowLength(shape.CacheRow);
+            Activations cache = Upload(backend, new float[step.CacheRows * length], length);
+            Activations latents = Upload(backend, new float[tokens.Length * shape.CacheRow], shape.CacheRow);
+            backend.AppendLatents(
+                Upload(backend, kv, shape.CacheRow), Upload(backend, norm, 1).Array, 1e-6f,
+                Upload(backend, Values(40 * shape.Rope), shape.Rope).Array, step.View, shape, cache, tokens.Length);
+            backend.GatherLatents(cache, step.View, 0, latents, tokens.Length);
+            return Download(latents);
+        }
+    }
+
+    private static double[] ExpectedContexts(TestStep step, float[] cache, float[] absorbed, MlaShape shape)
+    {
+        double[] queries = Rounded(absorbed), rows = Rounded(cache);
+        List<double> expected = [];
+        for (var t = 0; t < step.Tokens.Length; t++)
+        {
+            (int sequence, int position) = step.Tokens[t];
+            double[] seen = [.. Enumerable.Range(0, position + 1)
+                .SelectMany(p => rows.AsSpan(step.Row(sequence, p) * shape.CacheRow, shape.CacheRow).ToArray())];
+            for (var h = 0; h < shape.Heads; h++)
+            {
+                expected.AddRange(ScalarAttention.Context(
+                    queries.AsSpan((t * shape.Heads + h) * shape.CacheRow, shape.CacheRow), seen, shape));
+            }
+        }
+
+        return [.. expected];
+    }
+
+    /// <summary>Random where a sequence has a position, NaN elsewhere.</summary>
+    private static float[] Cache(TestStep step, MlaShape shape)
+    {
+        var cache = new float[step.CacheRows * shape.CacheRow];
+        Array.Fill(cache, float.NaN);
+        for (var s = 0; s < Lengths.Length; s++)
+        {
+            for (var p = 0; p < Lengths[s]; p++)
+            {
+                Values(shape.CacheRow, seed: s * Positions + p).CopyTo(cache, step.Row(s, p) * shape.CacheRow);
+            }
+        }
+
+        return cache;
+    }
+
+    private Activations UploadCache(SimdBackend backend, float[] cache, MlaShape shape)
+    {
+        int length = backend.CacheRowLength(shape.CacheRow);
+        var rows = new float[cache.Length / shape.CacheRow * length];
+        Span<ushort> stored = MemoryMarshal.Cast<float, ushort>(rows.AsSpan());
+        for (var i = 0; i < cache.Length; i++)
+        {
+            stored[i / shape.CacheRow * length * 2 + i % shape.CacheRow] = ScalarBFloat16.Round(cache[i]);
+        }
+
+        return Upload(backend, rows, length);
+    }
+
+    private TestStep Step(SimdBackend backend, int blockSize, (int Sequence, int Position)[] tokens)
+    {
+        var step = new TestStep(backend, new Random(5), Lengths, tokens, blockSize);
+        owned.Add(step);
+        return step;
+    }
+
+    private Activations Upload(SimdBackend backend, float[] values, int width)
+    {
+        DeviceArray<float> array = backend.Allocate<float>(values.Length);
+        owned.Add(array);
+        array.Upload(values);
+        return Activations.Dense(array, width);
+    }
+
+    private static float[] Download(Activations activations)
+    {
+        var values = new float[activations.Array.Length];
+        activations.Array.Download(values);
+        return values;
+    }
+
+    private static float[] Values(int count, int seed = 7)
+    {
+        var random = new Random(seed + count);
+        return [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() * 2 - 1)];
+    }
+
+    private static float Round(float value) => BitConverter.UInt32BitsToSingle((uint)ScalarBFloat16.Round(value) << 16);
+
+    private static double[] Rounded(float[] values) => Array.ConvertAll(values, value => (double)Round(value));
+
+    private static SimdBackend Backend(bool emitted) => new(2, bfloat16: Kernels(emitted));
+
+    private static BFloat16Kernels Kernels(bool emitted)
+    {
+        Assume.That(!emitted || BFloat16Kernels.Native is not null, "The processor has no AVX-512 BF16; an emulated one is tested by CI.");
+        return emitted ? BFloat16Kernels.Native! : ScalarBFloat16.Kernels;
+    }
+}
