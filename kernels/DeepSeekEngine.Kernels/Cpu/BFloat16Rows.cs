@@ -19,11 +19,14 @@ internal static unsafe class BFloat16Rows
     /// <summary>Tokens that are rounded anew for every block of scales: their float32 should stay in that cache as well.</summary>
     private const int ScaledTokens = 64;
 
-    // Parts of the scratch memory in floats. One token's activations are all rounded at once.
+    // Parts of the scratch memory in floats. Few tokens' activations are all rounded at once.
     private const int XLength = RoundedSegments * BFloat16Layout.RowBytes / sizeof(float);
     private const int WeightsLength = DecodedRows * BFloat16Layout.RowBytes / sizeof(float);
     private const int SumsLength = MatrixRows.TokenBlock * DecodedRows;
-    private const int MaxVectorColumns = 2 * XLength;
+    private const long MaxVectorBytes = XLength * sizeof(float);
+
+    /// <summary>Bytes ahead of their use at which few tokens ask memory for rows: far enough for it to answer.</summary>
+    private const int AheadBytes16 = 4096, AheadBytes8 = 8192;
 
     /// <summary>Bytes a tile asks of memory at a time at most.</summary>
     private const int MaxAheadStep = 128;
@@ -46,12 +49,12 @@ internal static unsafe class BFloat16Rows
         in WeightMatrix matrix, int row, int rows, float** x, float** y, int count, bool accumulate, float* scratch, byte* next)
     {
         next = next == null ? matrix.RowData(row + rows) : next;
-        if (count == 1 && matrix.Columns <= MaxVectorColumns)
+        if (count <= BFloat16Layout.VectorTokens && count * RoundedBytes(matrix) <= MaxVectorBytes)
         {
             for (int done = 0, some; done < rows; done += some)
             {
                 some = RowsOfScales(matrix, row + done, rows - done);
-                MultiplyOne(matrix, row + done, some, x[0], y[0] + done, accumulate, (ushort*)scratch);
+                MultiplyFew(matrix, row + done, some, x, y, done, count, accumulate, (byte*)scratch);
             }
 
             return;
@@ -74,23 +77,39 @@ internal static unsafe class BFloat16Rows
     private static int RowsOfScales(in WeightMatrix matrix, int row, int rows)
         => matrix.BlockRows == 0 ? rows : Math.Min(rows, matrix.BlockRows - row % matrix.BlockRows);
 
-    private static void MultiplyOne(in WeightMatrix matrix, int row, int rows, float* x, float* y, bool accumulate, ushort* rounded)
+    /// <summary>Of a token's activations and up to the next's: whole cache lines, but not a distance at which lines evict each other.</summary>
+    private static long RoundedBytes(in WeightMatrix matrix)
+        => (long)new ColumnChunks(matrix.Columns).Chunks * BFloat16Layout.ChunkBytes + 64;
+
+    private static void MultiplyFew(
+        in WeightMatrix matrix, int row, int rows, float** x, float** y, int offset, int count, bool accumulate, byte* rounded)
     {
-        if (!accumulate)
+        bool eightBits = matrix.Encoding == WeightEncoding.F8E4M3;
+        int bytes = matrix.Encoding.BytesPerElement();
+        nint xBytes = (nint)RoundedBytes(matrix);
+        float** results = stackalloc float*[BFloat16Layout.VectorTokens];
+        for (int j = 0; j < count; j++)
         {
-            new Span<float>(y, rows).Clear();
+            results[j] = y[j] + offset;
+            if (!accumulate)
+            {
+                new Span<float>(results[j], rows).Clear();
+            }
+
+            Round(matrix, row, 0, matrix.Columns, x[j], (ushort*)(rounded + j * xBytes));
         }
 
-        Round(matrix, row, 0, matrix.Columns, x, rounded);
-        long rowBytes = (long)matrix.Columns * matrix.Encoding.BytesPerElement();
         var arguments = new BFloat16VectorArguments
         {
             Weights = matrix.RowData(row),
-            RowBytes = (nint)rowBytes,
+            RowBytes = (nint)((long)matrix.Columns * bytes),
             Rows = rows,
             Columns = new ColumnChunks(matrix.Columns),
-            X = rounded,
-            Y = y,
+            Tokens = count,
+            X = (ushort*)rounded,
+            XBytes = xBytes,
+            Y = results,
+            Ahead = matrix.RowData(row) + (eightBits ? AheadBytes8 : AheadBytes16),
         };
         matrix.BFloat16.Vector(&arguments);
     }

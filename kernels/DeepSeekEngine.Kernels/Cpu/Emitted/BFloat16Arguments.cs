@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace DeepSeekEngine.Kernels.Cpu.Emitted;
 
-/// <summary>y[r] += W[r] . x for rows as they are stored and one token.</summary>
+/// <summary>y[t][r] += W[r] . x[t] for rows as they are stored and few tokens.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct BFloat16VectorArguments
 {
@@ -16,11 +16,20 @@ internal unsafe struct BFloat16VectorArguments
 
     public ColumnChunks Columns;
 
-    /// <summary>[Columns.Chunks, 64] in <see cref="BFloat16Layout"/>'s order.</summary>
+    /// <summary>From 1 to <see cref="BFloat16Layout.VectorTokens"/>.</summary>
+    public int Tokens;
+
+    /// <summary>[Tokens, Columns.Chunks, 64] in <see cref="BFloat16Layout"/>'s order.</summary>
     public ushort* X;
 
-    /// <summary>[Rows], added to.</summary>
-    public float* Y;
+    /// <summary>Bytes from one token's activations to the next.</summary>
+    public nint XBytes;
+
+    /// <summary>[Tokens][Rows], added to.</summary>
+    public float** Y;
+
+    /// <summary>What will be needed next: as many bytes are asked of memory as are multiplied meanwhile.</summary>
+    public byte* Ahead;
 }
 
 /// <summary>sums[t, r] += one segment of W[r] . x[t] for rows and tokens in <see cref="BFloat16Layout"/>.</summary>

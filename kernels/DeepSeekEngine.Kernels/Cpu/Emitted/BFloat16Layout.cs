@@ -25,6 +25,9 @@ internal static class BFloat16Layout
 
     public const int RowStride = RowBytes / sizeof(ushort);
 
+    /// <summary>Tokens that rows are multiplied with as they come from memory.</summary>
+    public const int VectorTokens = 8;
+
     public const int TileRows = 4;
     public const int TileTokens = 6;
 }

@@ -180,7 +180,11 @@ internal static unsafe class ScalarBFloat16
             for (int r = 0; r < arguments->Rows; r++)
             {
                 Decode(arguments->Weights + r * arguments->RowBytes, arguments->Columns, decoded, eightBits);
-                arguments->Y[r] = Add(arguments->Y[r], decoded, arguments->X, arguments->Columns.Chunks);
+                for (int t = 0; t < arguments->Tokens; t++)
+                {
+                    var x = (ushort*)((byte*)arguments->X + t * arguments->XBytes);
+                    arguments->Y[t][r] = Add(arguments->Y[t][r], decoded, x, arguments->Columns.Chunks);
+                }
             }
         }
     }

@@ -202,9 +202,12 @@ internal sealed unsafe partial class SimdBackend
         in LatentSplits divided, int count, in TokenView view, in MlaShape shape, Rows cache, WorkerScratch workspace,
         Rows queries, Rows contexts)
     {
-        // More heads a task read the cache less often, as long as every worker has several to choose from.
+        // More heads a task read the cache less often, as long as every worker has several to choose from; fewer than lie side by side are
+        // no less work to score, and only for workers that would have none.
         int headGroup = LatentAttentionJob.MaxHeadGroup;
-        while (headGroup > MinHeadGroup && (long)divided.Total * shape.Heads / headGroup < 4 * pool.Workers)
+        int full = bfloat16 is null ? MinHeadGroup : BFloat16AttentionBlock.Queries;
+        while (headGroup > MinHeadGroup
+            && (long)divided.Total * shape.Heads / headGroup < (headGroup > full ? 4 : 2) * pool.Workers)
         {
             headGroup /= 2;
         }

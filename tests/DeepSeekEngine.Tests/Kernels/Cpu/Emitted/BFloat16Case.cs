@@ -33,10 +33,15 @@ internal sealed unsafe class BFloat16Case(BFloat16Function function, int rows, i
     public int ResultBytes => function switch
     {
         BFloat16Function.Tile => (tokens * (TileRows + 3) + 4) * sizeof(float),
-        BFloat16Function.Vector8 or BFloat16Function.Vector16 => (rows + 5) * sizeof(float),
+        BFloat16Function.Vector8 or BFloat16Function.Vector16 => tokens * VectorYBytes,
         BFloat16Function.Decode8 or BFloat16Function.Decode16 => (rows + 1) * BFloat16Layout.RowBytes,
         _ => (Chunks + 1) * BFloat16Layout.ChunkBytes,
     };
+
+    /// <summary>Bytes of a token's results and some that must stay as they are.</summary>
+    private int VectorYBytes => (rows + 5) * sizeof(float);
+
+    private int XBytes => Chunks * BFloat16Layout.ChunkBytes + (function is BFloat16Function.Vector8 or BFloat16Function.Vector16 ? 64 : 0);
 
     public FunctionEmitter Emitter() => function switch
     {
@@ -57,10 +62,11 @@ internal sealed unsafe class BFloat16Case(BFloat16Function function, int rows, i
         {
             BFloat16Function.Tile => tokens * BFloat16Layout.RowBytes,
             BFloat16Function.Round8 or BFloat16Function.Round16 => columns * sizeof(float),
-            _ => Chunks * BFloat16Layout.ChunkBytes,
+            _ => tokens * XBytes,
         };
         int scales = (x + xBytes + 63) & ~63;
-        var image = new byte[scales + Chunks * sizeof(float)];
+        int results = (scales + Chunks * sizeof(float) + 63) & ~63;
+        var image = new byte[results + BFloat16Layout.VectorTokens * sizeof(long)];
         for (int i = ResultOffset; i < weights; i += 4)
         {
             BitConverter.TryWriteBytes(image.AsSpan(i), random.NextSingle() - 0.5f);
@@ -87,13 +93,18 @@ internal sealed unsafe class BFloat16Case(BFloat16Function function, int rows, i
             Fill(random, image.AsSpan(x, xBytes));
         }
 
-        for (int i = scales; i < image.Length; i += 4)
+        for (int i = scales; i < results; i += 4)
         {
             BitConverter.TryWriteBytes(image.AsSpan(i), random.NextSingle());
         }
 
         byte* start = (byte*)address;
         byte* result = start + ResultOffset;
+        for (int t = 0; t < BFloat16Layout.VectorTokens; t++)
+        {
+            BitConverter.TryWriteBytes(image.AsSpan(results + t * sizeof(long)), address + (ulong)(ResultOffset + t * VectorYBytes));
+        }
+
         var stored = new ColumnChunks(columns);
         nint rowBytes = Stride * (EightBits ? 1 : 2);
         switch (function)
@@ -108,8 +119,8 @@ internal sealed unsafe class BFloat16Case(BFloat16Function function, int rows, i
             case BFloat16Function.Vector8 or BFloat16Function.Vector16:
                 Write(image, new BFloat16VectorArguments
                 {
-                    Weights = start + weights, RowBytes = rowBytes, Rows = rows, Columns = stored, X = (ushort*)(start + x),
-                    Y = (float*)result,
+                    Weights = start + weights, RowBytes = rowBytes, Rows = rows, Columns = stored, Tokens = tokens,
+                    X = (ushort*)(start + x), XBytes = XBytes, Y = (float**)(start + results),
                 });
                 break;
             case BFloat16Function.Decode8 or BFloat16Function.Decode16:

@@ -49,10 +49,10 @@ public class EmulatedKernelTests
     internal static IEnumerable<BFloat16Case> BFloat16Cases(BFloat16Function function)
         => from columns in (int[])[1, 31, 64, 100, 1024, 1500, 2100]
            from rows in function == BFloat16Function.Tile ? (int[])[4, 8] : [1, 2, 5]
-           from tokens in function == BFloat16Function.Tile ? Enumerable.Range(1, BFloat16Layout.TileTokens) : [1]
+           let vector = function is BFloat16Function.Vector8 or BFloat16Function.Vector16
+           from tokens in Enumerable.Range(1, vector ? BFloat16Layout.VectorTokens : function == BFloat16Function.Tile ? BFloat16Layout.TileTokens : 1)
            from exponents in (int[])[8, 60, 140]
-           let segment = function is not (BFloat16Function.Vector8 or BFloat16Function.Vector16)
-           where !segment || columns <= BFloat16Layout.SegmentColumns
+           where vector || columns <= BFloat16Layout.SegmentColumns
            select new BFloat16Case(function, rows, columns, tokens, exponents);
 
     private static void Check(PackedFunction function, bool windows, IEnumerable<PackedTileCase> tiles)
