@@ -123,7 +123,9 @@ public sealed class ChatClientTests
     {
         AssertRefused(new(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")]), "DataContent (image/png)");
         AssertRefused(new(ChatRole.User, [new UriContent("https://example.org/a.png", "image/png")]), "UriContent (image/png)");
+        AssertRefused(new(ChatRole.Assistant, [new FunctionCallContent("1", "add")]), "FunctionCallContent");
         AssertRefused(new(ChatRole.Tool, [new FunctionResultContent("1", "2")]), "FunctionResultContent");
+        AssertRefused(new(ChatRole.Assistant, [new ErrorContent("It failed.")]), "ErrorContent");
         AssertRefused(new(new ChatRole("developer"), "Hello"), "developer");
     }
 
