@@ -42,6 +42,16 @@ public sealed class MemoryEstimateTests
         Assert.That(mapped.MappedWeights, Is.GreaterThan(loaded.MappedWeights));
     }
 
+    [TestCase(null, 4 * 2048)]
+    [TestCase(2048, 2048)]
+    [TestCase(5000, 5008)]
+    public void The_cache_takes_four_bytes_a_latent_value_token_and_layer(int? cacheTokens, int tokens)
+    {
+        // 64 latent and 32 rotated values, in four layers and a module; whole blocks of 16 tokens.
+        var estimate = DeepSeekModel.EstimateMemory(TestPaths.TinyR1, new EngineOptions { Device = Device.Cpu, CacheTokens = cacheTokens });
+        Assert.That(estimate.Cache, Is.EqualTo((64 + 32) * 4L * 5 * tokens));
+    }
+
     [Test]
     public async Task What_cannot_fit_is_refused_before_anything_is_allocated()
     {
