@@ -43,8 +43,8 @@ done
 for package in "${packages[@]}"; do
     contents=$work/one/contents/$package
     symbols=$work/one/symbols/$package
-    cmp README.md "$contents/README.md"
-    cmp src/icon.png "$contents/icon.png"
+    cmp "$work/one/repository/README.md" "$contents/README.md"
+    cmp "$work/one/repository/src/icon.png" "$contents/icon.png"
     for element in '<license type="expression">MIT</license>' '<readme>README.md</readme>' '<icon>icon.png</icon>' \
         "url=\"$remote" "commit=\"$commit\"" "<version>$version</version>"; do
         grep -qF "$element" "$contents/$package.nuspec" || fail "$package.nuspec lacks $element"
