@@ -33,28 +33,20 @@ public sealed class CSharpSampleTests
         }
     }
 
-    [Test]
-    public void A_sample_that_does_not_compile_is_found_out()
-        => Assert.That(
-            () => RunAlone("Console.WriteLine(model.Inform.Name);"), Throws.TypeOf<MultipleAssertException>().Or.TypeOf<AssertionException>());
+    [TestCase("Console.WriteLine(model.Inform.Name);")]
+    [TestCase("int unused = 1;")]
+    [TestCase("Console.WriteLine(ChunkKind.Reasoning);", Description = "The page opens no namespace.")]
+    public void A_sample_that_does_not_compile_is_found_out(string code)
+        => Assert.That(() => RunAlone(code), Throws.TypeOf<InvalidDataException>());
 
     [Test]
     public void A_sample_that_throws_is_found_out()
         => Assert.That(
             () => RunAlone("await DeepSeekEngine.DeepSeekModel.LoadAsync(\"/models/none\");"), Throws.TypeOf<ModelFormatException>());
 
-    [Test]
-    public void A_sample_opens_the_namespaces_it_needs()
-        => Assert.That(
-            () => RunAlone("var part = ChunkKind.Reasoning; Console.WriteLine(part);"),
-            Throws.TypeOf<MultipleAssertException>().Or.TypeOf<AssertionException>());
-
     private static void RunAlone(string code)
     {
         using var models = new ModelsFolder();
-        using (new NUnit.Framework.Internal.TestExecutionContext.IsolatedContext())
-        {
-            SampleProgram.Run(new Document("page.md", ["```csharp", code, "```"]).Blocks.Single(), models);
-        }
+        SampleProgram.Run(new Document("page.md", ["```csharp", code, "```"]).Blocks.Single(), models);
     }
 }

@@ -3,7 +3,6 @@ using System.Runtime.Loader;
 using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
-using NUnit.Framework;
 
 namespace DeepSeekEngine.Documentation.Tests;
 
@@ -30,6 +29,7 @@ internal static partial class SampleProgram
 
     /// <summary>Compiles the block, as strictly as this repository, and runs it.</summary>
     /// <returns>What it wrote to the console.</returns>
+    /// <exception cref="InvalidDataException">The compiler has errors or warnings.</exception>
     public static string Run(Block block, ModelsFolder models)
     {
         var earlier = block.Document.Blocks.Where(other => other.Language == "csharp" && other.Line < block.Line)
@@ -42,7 +42,11 @@ internal static partial class SampleProgram
             new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
         using var image = new MemoryStream();
         var emitted = compilation.Emit(image);
-        Assert.That(emitted.Diagnostics.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning), Is.Empty, $"{block}:\n{code}");
+        var problems = emitted.Diagnostics.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning).ToList();
+        if (problems.Count > 0)
+        {
+            throw new InvalidDataException($"{block} does not compile:\n{string.Join('\n', problems)}\n{code}");
+        }
 
         image.Position = 0;
         var entry = AssemblyLoadContext.Default.LoadFromStream(image).EntryPoint!;

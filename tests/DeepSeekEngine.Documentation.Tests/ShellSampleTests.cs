@@ -8,7 +8,7 @@ namespace DeepSeekEngine.Documentation.Tests;
 
 /// <summary>
 /// Every command of README.md and docs: what calls the tool is run, on the sample model; of what takes long, needs other machines or is
-/// run by CI, it is checked that there is such a project, package, script, command or option.
+/// run by CI, it is checked that there is such a script, command or option.
 /// </summary>
 [Platform(Exclude = "Win", Reason = "The commands are written for a POSIX shell.")]
 public sealed partial class ShellSampleTests
@@ -37,7 +37,7 @@ public sealed partial class ShellSampleTests
             }
             else
             {
-                Check(command);
+                Assert.That(IsThere(command), $"{command} is nothing that is known.");
             }
         }
 
@@ -48,18 +48,10 @@ public sealed partial class ShellSampleTests
     }
 
     [TestCase("dotnet build nothing")]
-    [TestCase("dotnet run --project samples/Nothing")]
-    [TestCase("dotnet add package DeepSeekEngine.Nothing")]
     [TestCase("benchmarks/nothing.sh")]
     [TestCase(Benchmarks + "nothing")]
     [TestCase(Benchmarks + "ops --nothing 1")]
-    public void A_command_that_is_not_there_is_found_out(string command)
-    {
-        using (new NUnit.Framework.Internal.TestExecutionContext.IsolatedContext())
-        {
-            Assert.That(() => Check(command), Throws.InstanceOf<AssertionException>());
-        }
-    }
+    public void A_command_that_is_not_there_is_found_out(string command) => Assert.That(IsThere(command), Is.False);
 
     /// <summary>The commands of a block, without comments and with its aliases and those of the page's earlier blocks in full.</summary>
     private static IEnumerable<string> Commands(Block block)
@@ -74,28 +66,19 @@ public sealed partial class ShellSampleTests
         }
     }
 
-    private static void Check(string command)
+    /// <summary>Whether there is what a command runs.</summary>
+    private static bool IsThere(string command) => command.Split(' ') switch
     {
-        string[] words = command.Split(' ');
-        Assert.That(
-            words switch
-            {
-                ["dotnet", "test"] => true,
-                ["dotnet", "run", "--project", var project] => File.Exists(InRepository(project, $"{Path.GetFileName(project)}.csproj")),
-                ["dotnet", "add", "package", var package] => IsPackage(package),
-                ["dotnet", "tool", "install", "-g", var package] => IsPackage(package),
-                _ when command.StartsWith(Benchmarks, StringComparison.Ordinal) => IsBenchmark(command[Benchmarks.Length..]),
-                [var script, ..] => script.Contains('/') && File.Exists(InRepository(script)),
-                _ => false,
-            },
-            $"{command} is nothing that is known.");
-    }
-
-    private static bool IsPackage(string name) => File.Exists(InRepository("src", name, $"{name}.csproj"));
+        ["dotnet", "test"] => true,
+        _ when command.StartsWith(Benchmarks, StringComparison.Ordinal) => IsBenchmark(command[Benchmarks.Length..]),
+        [var script, ..] => script.Contains('/') && File.Exists(Path.Combine(TestPaths.RepositoryRoot, script)),
+        _ => false,
+    };
 
     private static bool IsBenchmark(string arguments)
     {
-        var source = string.Join('\n', Directory.GetFiles(InRepository("benchmarks"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
+        var source = string.Join(
+            '\n', Directory.GetFiles(Path.Combine(TestPaths.RepositoryRoot, "benchmarks"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
         var words = arguments.Split(' ');
         var options = words.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word => word[2..]);
         return words[0] == "--filter"
@@ -103,13 +86,11 @@ public sealed partial class ShellSampleTests
             && options.All(option => source.Contains($"\"{option}\"", StringComparison.Ordinal));
     }
 
-    private static string InRepository(params string[] parts) => Path.Combine([TestPaths.RepositoryRoot, .. parts]);
-
     /// <summary>Runs a command line, in which <c>deepseek</c> is the tool as it was built and to which a question is typed.</summary>
     private static async Task<(int Code, string Output, string Error)> RunAsync(string command, string folder)
     {
         var tool = Path.Combine(AppContext.BaseDirectory, "deepseek.dll");
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", $"deepseek() {{ dotnet '{tool}' \"$@\"; }}; {command}"])
+        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", $"set -o pipefail; deepseek() {{ dotnet '{tool}' \"$@\"; }}; {command}"])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardOutputEncoding = Encoding.UTF8,
             WorkingDirectory = folder,
