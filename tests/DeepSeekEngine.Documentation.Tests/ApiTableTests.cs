@@ -14,7 +14,10 @@ public sealed partial class ApiTableTests
     private static readonly Document Page = Document.Read("docs/api.md");
 
     private static readonly string[][] Sources =
-        [.. Directory.GetFiles(Path.Combine(TestPaths.RepositoryRoot, "tests"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllLines)];
+    [
+        .. Directory.GetFiles(Path.Combine(TestPaths.RepositoryRoot, "tests"), "*.cs", SearchOption.AllDirectories)
+            .Select(File.ReadAllLines),
+    ];
 
     private static IEnumerable<Type> Types =>
     [
@@ -73,10 +76,11 @@ public sealed partial class ApiTableTests
     private static bool IsTest(string name)
     {
         var (type, method) = name.Split('.') is [var first, var second] ? (first, second) : ("", name);
-        return Sources
-            .Where(lines => lines.Any(line => Regex.IsMatch(line, $@"\bclass {type}\b")))
-            .Any(lines => lines.Index().Any(line => Regex.IsMatch(line.Item, $@"\b(void|Task) {method}\(")
-                && lines.Take(line.Index).Reverse().TakeWhile(above => above.TrimStart().StartsWith('[')).Any(above => above.TrimStart().StartsWith("[Test", StringComparison.Ordinal))));
+        return Sources.Where(lines => lines.Any(line => Regex.IsMatch(line, $@"\bclass {type}\b")))
+            .Any(lines => lines.Index().Any(line => Regex.IsMatch(line.Item, $@"\b(void|Task) {method}\(") && IsMarked(lines, line.Index)));
+
+        static bool IsMarked(string[] lines, int method) => lines.Take(method).Reverse().Select(line => line.Trim())
+            .TakeWhile(line => line.StartsWith('[')).Any(line => line.StartsWith("[Test", StringComparison.Ordinal));
     }
 
     /// <summary>The cells of the rows of tables, without their heads.</summary>

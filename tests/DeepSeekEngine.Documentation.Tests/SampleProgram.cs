@@ -55,7 +55,8 @@ internal static partial class SampleProgram
         Console.SetOut(written);
         try
         {
-            entry.Invoke(null, BindingFlags.DoNotWrapExceptions, null, entry.GetParameters().Length == 0 ? null : [Array.Empty<string>()], null);
+            object[]? arguments = entry.GetParameters().Length == 0 ? null : [Array.Empty<string>()];
+            entry.Invoke(null, BindingFlags.DoNotWrapExceptions, null, arguments, null);
         }
         finally
         {

@@ -77,8 +77,8 @@ public sealed partial class ShellSampleTests
 
     private static bool IsBenchmark(string arguments)
     {
-        var source = string.Join(
-            '\n', Directory.GetFiles(Path.Combine(TestPaths.RepositoryRoot, "benchmarks"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
+        var files = Directory.GetFiles(Path.Combine(TestPaths.RepositoryRoot, "benchmarks"), "*.cs", SearchOption.AllDirectories);
+        var source = string.Join('\n', files.Select(File.ReadAllText));
         var words = arguments.Split(' ');
         var options = words.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word => word[2..]);
         return words[0] == "--filter"
@@ -90,7 +90,8 @@ public sealed partial class ShellSampleTests
     private static async Task<(int Code, string Output, string Error)> RunAsync(string command, string folder)
     {
         var tool = Path.Combine(AppContext.BaseDirectory, "deepseek.dll");
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", $"set -o pipefail; deepseek() {{ dotnet '{tool}' \"$@\"; }}; {command}"])
+        var script = $"set -o pipefail; deepseek() {{ dotnet '{tool}' \"$@\"; }}; {command}";
+        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", script])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardOutputEncoding = Encoding.UTF8,
             WorkingDirectory = folder,
