@@ -18,15 +18,16 @@ internal static class MemoryTable
             : [WeightFormat.AsStored];
         var devices = DeepSeekModel.GetDevices();
         var table = Styles.Table(["memory for", "weights", .. contexts.Select(context => $"+ {Units.Number((long)context)} tokens")]);
+        var host = devices.Single(device => device.Device is Device.Cpu);
         foreach (var format in formats)
         {
-            var estimates = contexts
-                .Select(context => DeepSeekModel.EstimateMemory(directory, OneConversation(format, context))).ToList();
-            table.AddRow(
-                [format.ToString(), Units.Bytes(estimates[0].Weights), .. estimates.Select(estimate => Units.Bytes(estimate.Total))]);
-            foreach (var device in devices.Where(device => device.Device is Device.Cpu || format is WeightFormat.AsStored && summary.PackedFormat == format))
+            var onHost = EstimatesFor(host, format);
+            table.AddRow([format.ToString(), Units.Bytes(onHost[0].Weights), .. onHost.Select(estimate => Units.Bytes(estimate.Total))]);
+            foreach (var device in devices)
             {
-                table.AddRow([$"  {device.Device} {device.Index}", "", .. estimates.Select(estimate => Fit(estimate, device))]);
+                var estimates = device == host ? onHost : EstimatesFor(device, format);
+                table.AddRow(
+                    [$"  {device.Device} {device.Index}", "", .. estimates.Select(estimate => Fit(estimate, device.MemoryBytes, host.MemoryBytes))]);
             }
         }
 
@@ -34,18 +35,31 @@ internal static class MemoryTable
             [
                 table,
                 .. devices.Select(device => new Text($"{device.Device} {device.Index}: {device.Name}, {Units.Bytes(device.MemoryBytes)}", Styles.Note)),
-                new Text("One conversation of that length at a time. From disk: weights stay in their files and are read again as needed.", Styles.Note),
+                new Text(
+                    "One conversation of that length at a time. From disk: weights stay in their files and are read again as needed. Experts on "
+                    + "CPU: a GPU computes the rest.",
+                    Styles.Note),
             ]);
+
+        List<MemoryEstimate> EstimatesFor(DeviceInfo device, WeightFormat format) =>
+        [
+            .. contexts.Select(context => DeepSeekModel.EstimateMemory(directory, new EngineOptions
+            {
+                Device = device.Device, DeviceIndex = device.Index, Weights = format, ContextLength = context, MaxConcurrentRequests = 1,
+            })),
+        ];
     }
 
-    /// <summary>Whether a device has the memory. On the CPU only what is not in files must fit.</summary>
-    internal static string Fit(MemoryEstimate estimate, DeviceInfo device) => device switch
+    /// <summary>Whether device and host have the memory. On the host only what is not in files must fit.</summary>
+    /// <param name="estimate">What a model takes on the device, on the host or on both.</param>
+    /// <param name="device">Bytes the device has, if it is not the host.</param>
+    /// <param name="host">Bytes the host has.</param>
+    internal static string Fit(MemoryEstimate estimate, long device, long host)
     {
-        { MemoryBytes: var memory } when estimate.Total <= memory => "fits",
-        { Device: Device.Cpu, MemoryBytes: var memory } when estimate.Total - estimate.MappedWeights <= memory => "from disk",
-        _ => "too large",
-    };
-
-    private static EngineOptions OneConversation(WeightFormat format, int context)
-        => new() { Weights = format, ContextLength = context, MaxConcurrentRequests = 1 };
+        var onHost = estimate.Total - estimate.OnDevices;
+        return estimate.OnDevices > device || onHost - estimate.MappedWeights > host ? "too large"
+            : onHost > host ? "from disk"
+            : estimate.OnDevices > 0 && onHost > 0 ? "experts on CPU"
+            : "fits";
+    }
 }

@@ -47,6 +47,18 @@ public sealed class ChatClientTests
         Assert.That(response.Usage.OutputTokenCount, Is.EqualTo(result.Usage.CompletionTokens).And.Positive);
         Assert.That(response.Usage.ReasoningTokenCount, Is.EqualTo(result.Usage.ReasoningTokens).And.Positive);
         Assert.That(response.Usage.TotalTokenCount, Is.EqualTo(response.Usage.InputTokenCount + response.Usage.OutputTokenCount));
+        Assert.That(
+            (response.Usage.InputTextTokenCount, response.Usage.OutputTextTokenCount, response.Usage.InputAudioTokenCount,
+                response.Usage.OutputAudioTokenCount),
+            Is.EqualTo(((long?)null, (long?)null, (long?)null, (long?)null)));
+        Assert.That(response.Usage.AdditionalCounts, Is.Null);
+    }
+
+    [Test]
+    public async Task A_full_context_is_a_matter_of_length()
+    {
+        await using var small = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, new() { Device = Device.Cpu, ContextLength = 40 });
+        Assert.That((await small.AsChatClient().GetResponseAsync(Question, Greedy)).FinishReason, Is.EqualTo(ChatFinishReason.Length));
     }
 
     [Test]
@@ -123,7 +135,9 @@ public sealed class ChatClientTests
     {
         AssertRefused(new(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")]), "DataContent (image/png)");
         AssertRefused(new(ChatRole.User, [new UriContent("https://example.org/a.png", "image/png")]), "UriContent (image/png)");
+        AssertRefused(new(ChatRole.Assistant, [new FunctionCallContent("1", "add")]), "FunctionCallContent");
         AssertRefused(new(ChatRole.Tool, [new FunctionResultContent("1", "2")]), "FunctionResultContent");
+        AssertRefused(new(ChatRole.Assistant, [new ErrorContent("It failed.")]), "ErrorContent");
         AssertRefused(new(new ChatRole("developer"), "Hello"), "developer");
     }
 

@@ -63,7 +63,14 @@ public sealed class ChatOptionsTests
         yield return Case(
             "RawRepresentationFactory precedes", new() { Temperature = 2, RawRepresentationFactory = _ => new GenerationOptions { Temperature = 0 } },
             new() { Temperature = 0 });
-        yield return Case("nothing to refuse", new() { Tools = [], ToolMode = ChatToolMode.Auto, ResponseFormat = ChatResponseFormat.Text, ModelId = "tiny-r1" }, new());
+        yield return Case(
+            "nothing to refuse",
+            new()
+            {
+                Tools = [], ToolMode = ChatToolMode.Auto, AllowMultipleToolCalls = true, AllowBackgroundResponses = false,
+                ResponseFormat = ChatResponseFormat.Text, ModelId = "tiny-r1", Reasoning = new() { Output = ReasoningOutput.Full },
+            },
+            new());
 
         static TestCaseData Case(string name, ChatOptions given, GenerationOptions expected)
             => new TestCaseData(given, expected).SetName($"Option is honoured: {name}");

@@ -67,6 +67,7 @@ public sealed class HostingTests
         var modelHost = host.Services.GetRequiredService<DeepSeekModelHost>();
         Assert.That(modelHost.Model, Is.Null);
         Assert.That(modelHost.Failure, Is.Null);
+        Assert.That(modelHost.Progress.Stage, Is.EqualTo(LoadStage.LoadingWeights));
 
         var waiting = host.Services.GetRequiredService<IChatClient>().GetResponseAsync("What is 47 + 58?", new() { Temperature = 0 });
         Assert.That(waiting.IsCompleted, Is.False);
@@ -100,6 +101,7 @@ public sealed class HostingTests
         var health = await Health(host);
         Assert.That(health.Status, Is.EqualTo(HealthStatus.Unhealthy));
         Assert.That(health.Exception, Is.TypeOf<ModelFormatException>());
+        Assert.That(host.Services.GetRequiredService<DeepSeekModelHost>().Failure, Is.SameAs(health.Exception));
         await host.StopAsync();
     }
 

@@ -39,4 +39,28 @@ public sealed class OpenClSampleModelTests
             Directory.Delete(packed, recursive: true);
         }
     }
+
+    [Test]
+    public async Task Loading_tells_how_many_kernels_are_compiled()
+    {
+        OpenClDevice.Require();
+        var reports = new List<LoadProgress>();
+        await using var model = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, new EngineOptions { Device = Device.OpenCL }, new Recorder(reports));
+        var compiling = reports.Where(report => report.KernelsTotal > 0).ToList();
+        Assert.That(compiling, Is.Not.Empty);
+        Assert.That(compiling.Select(report => report.Stage), Is.All.EqualTo(LoadStage.Preparing));
+        Assert.That(compiling.Select(report => report.KernelsDone), Is.Ordered);
+        Assert.That(compiling[^1].KernelsDone, Is.EqualTo(compiling[^1].KernelsTotal));
+    }
+
+    private sealed class Recorder(List<LoadProgress> reports) : IProgress<LoadProgress>
+    {
+        public void Report(LoadProgress value)
+        {
+            lock (reports)
+            {
+                reports.Add(value);
+            }
+        }
+    }
 }

@@ -28,11 +28,16 @@ public sealed class InspectTests
         foreach (var format in Enum.GetValues<WeightFormat>())
         {
             var estimate = DeepSeekModel.EstimateMemory(
-                TestPaths.TinyR1, new EngineOptions { Weights = format, ContextLength = 2048, MaxConcurrentRequests = 1 });
+                TestPaths.TinyR1,
+                new EngineOptions { Device = Device.Cpu, Weights = format, ContextLength = 2048, MaxConcurrentRequests = 1 });
             Assert.That(lines, Has.Some.Match($"{format} +{Units.Bytes(estimate.Weights)} +{Units.Bytes(estimate.Total)}"));
         }
 
-        Assert.That(lines.Count(line => line.Contains("Cpu 0 ", StringComparison.Ordinal) && line.TrimEnd().EndsWith("fits", StringComparison.Ordinal)), Is.EqualTo(3));
+        foreach (var device in DeepSeekModel.GetDevices())
+        {
+            var rows = lines.Where(line => line.TrimStart().StartsWith($"{device.Device} {device.Index} ", StringComparison.Ordinal));
+            Assert.That(rows.Select(row => row.TrimEnd()[^4..]), Is.EqualTo(Enumerable.Repeat("fits", 3)), "in each format");
+        }
     }
 
     [TestCase("v3-fp8", "F8_E4M3")]
@@ -55,21 +60,25 @@ public sealed class InspectTests
         Assert.That(lines, Has.None.Match("^ *Int8 +.* MB"));
     }
 
-    // 101 GB in all, of which 81 are weights in their files.
-    [TestCase(Device.Cpu, 101, "fits")]
-    [TestCase(Device.Cpu, 100, "from disk")]
-    [TestCase(Device.Cpu, 20, "from disk")]
-    [TestCase(Device.Cpu, 19, "too large")]
-    [TestCase(Device.Cuda, 101, "fits")]
-    [TestCase(Device.Cuda, 100, "too large")]
-    public void Whether_it_fits_depends_on_what_must_be_in_memory(Device device, long gigabytes, string expected)
+    // 101 GB in all; on the processor 81 of them are weights in their files, on a GPU as many are experts that may stay there.
+    [TestCase(0, 0, 101, "fits")]
+    [TestCase(0, 0, 100, "from disk")]
+    [TestCase(0, 0, 20, "from disk")]
+    [TestCase(0, 0, 19, "too large")]
+    [TestCase(101, 101, 0, "fits")]
+    [TestCase(101, 100, 1000, "too large")]
+    [TestCase(20, 20, 81, "experts on CPU")]
+    [TestCase(20, 20, 80, "from disk")]
+    [TestCase(20, 19, 81, "too large")]
+    public void Whether_it_fits_depends_on_what_must_be_in_memory(long onDevice, long device, long host, string expected)
     {
         const long gigabyte = 1_000_000_000;
         var estimate = new MemoryEstimate
         {
-            Weights = 91 * gigabyte, MappedWeights = 81 * gigabyte, Cache = 5 * gigabyte, Workspaces = 5 * gigabyte,
+            Weights = 91 * gigabyte, MappedWeights = onDevice == 101 ? 0 : 81 * gigabyte, Cache = 5 * gigabyte, Workspaces = 5 * gigabyte,
+            OnDevices = onDevice * gigabyte,
         };
-        Assert.That(MemoryTable.Fit(estimate, new DeviceInfo(device, 0, "it", gigabytes * gigabyte)), Is.EqualTo(expected));
+        Assert.That(MemoryTable.Fit(estimate, device * gigabyte, host * gigabyte), Is.EqualTo(expected));
     }
 
     private static async Task<string[]> InspectAsync(string directory, params string[] options)

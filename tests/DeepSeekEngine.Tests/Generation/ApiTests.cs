@@ -1,4 +1,5 @@
 using DeepSeekEngine.Testing;
+using Microsoft.Extensions.Logging;
 using NUnit.Framework;
 
 namespace DeepSeekEngine.Tests.Generation;
@@ -142,5 +143,78 @@ public sealed class ApiTests
         Assert.That(cpu.Index, Is.Zero);
         Assert.That(cpu.MemoryBytes, Is.Positive);
         Assert.That(cpu.Name, Does.StartWith("CPU"));
+    }
+
+    [Test]
+    public void What_was_loaded_can_be_told()
+    {
+        var info = _model.Info;
+        Assert.Multiple(() =>
+        {
+            Assert.That(info.Directory, Is.EqualTo(Path.GetFullPath(TestPaths.TinyR1)));
+            Assert.That(info.Name, Is.EqualTo("tiny-r1"));
+            Assert.That(info.Architecture, Is.EqualTo("DeepseekV3ForCausalLM"));
+            Assert.That(info.Device, Does.StartWith("CPU"));
+            Assert.That((info.Layers, info.MtpModules), Is.EqualTo((4, 1)));
+            Assert.That(info.VocabularySize, Is.EqualTo(768));
+            Assert.That(info.ContextLength, Is.EqualTo(2048));
+            var file = new FileInfo(Path.Combine(TestPaths.TinyR1, "model.safetensors")).Length;
+            Assert.That(info.WeightBytes, Is.InRange(file * 0.99, file), "all of the file but its header");
+        });
+    }
+
+    [Test]
+    public async Task A_piece_names_the_token_that_released_it()
+    {
+        var tokens = new List<int>();
+        var withoutToken = 0;
+        await foreach (var chunk in _model.StreamAsync("What is 47 + 58?", Greedy with { TopLogProbabilities = 0 }))
+        {
+            tokens.AddRange(chunk.LogProbabilities.Select(alternatives => alternatives.Token.TokenId));
+            if (chunk.TokenId is { } token)
+            {
+                Assert.That(token, Is.EqualTo(tokens[^1]));
+            }
+            else
+            {
+                withoutToken++;
+            }
+        }
+
+        Assert.That(withoutToken, Is.LessThanOrEqualTo(1), "the end alone");
+        Assert.That(_model.Detokenize(tokens), Does.Contain("</think>").And.Contain("47 + 58 = 105"));
+    }
+
+    [Test]
+    public async Task The_engine_logs_what_it_loaded()
+    {
+        using var log = new RecordingLog();
+        await using var model = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, new EngineOptions { Device = Device.Cpu, LoggerFactory = log });
+        Assert.That(log.Lines, Has.One.StartsWith($"Loaded {TestPaths.TinyR1}: DeepseekV3ForCausalLM on CPU"));
+    }
+
+    /// <summary>Keeps what is logged.</summary>
+    private sealed class RecordingLog : ILoggerFactory, ILogger
+    {
+        public List<string> Lines { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull
+            => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            => Lines.Add(formatter(state, exception));
+
+        public void Dispose()
+        {
+        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels.Cpu;
+using DeepSeekEngine.Kernels.Cpu.Emitted;
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Testing;
 using DeepSeekEngine.Weights;
@@ -40,6 +41,20 @@ public sealed class MemoryEstimateTests
         var mapped = DeepSeekModel.EstimateMemory(packed);
         Assert.That(mapped.Total, Is.EqualTo(loaded.Total));
         Assert.That(mapped.MappedWeights, Is.GreaterThan(loaded.MappedWeights));
+    }
+
+    [TestCase(null, 4 * 2048)]
+    [TestCase(2048, 2048)]
+    [TestCase(5000, 5008)]
+    public void The_cache_takes_two_or_four_bytes_a_latent_value_token_and_layer(int? cacheTokens, int tokens)
+    {
+        // 64 latent and 32 rotated values, in four layers and a module; whole blocks of 16 tokens.
+        var values = (64 + 32) * 5L * tokens;
+        var options = new EngineOptions { Device = Device.Cpu, CacheTokens = cacheTokens };
+        Assert.That(
+            DeepSeekModel.EstimateMemory(TestPaths.TinyR1, options).Cache, Is.EqualTo(values * (BFloat16Kernels.Native is null ? 4 : 2)));
+        Assert.That(
+            DeepSeekModel.EstimateMemory(TestPaths.TinyR1, options with { Device = Device.OpenCL }).Cache, Is.EqualTo(values * 4));
     }
 
     [Test]
