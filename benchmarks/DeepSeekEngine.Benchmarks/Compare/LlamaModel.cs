@@ -53,6 +53,11 @@ internal sealed unsafe class LlamaModel : ITimedModel
 
     public void SetContext(int tokens)
     {
+        if (tokens == _length)
+        {
+            return;
+        }
+
         Truncate(0);
         for (_length = 0; _length < tokens;)
         {
