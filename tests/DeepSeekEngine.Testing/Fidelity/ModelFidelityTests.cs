@@ -11,6 +11,9 @@ public abstract class ModelFidelityTests(string directory) : PrefillFidelityTest
     protected virtual int GreedySteps => 24;
 
     [Test]
+    public void One_absorbed_prefill_matches_the_reference() => ComparePrefill(AttentionForm.Absorbed);
+
+    [Test]
     public void Short_chunks_match_the_reference(
         [Values(1, 2, 3, 5)] int size, [Values(AttentionForm.Cheapest, AttentionForm.Absorbed, AttentionForm.Expanded)] int form)
         => CompareChunks(size, form);
