@@ -27,7 +27,7 @@ internal readonly struct F32 : IWeightFormat
     };
 }
 
-internal readonly struct BF16 : IWeightFormat
+internal readonly struct BF16 : ITensorCoreFormat
 {
     public static int WordShift => 1;
 
@@ -40,6 +40,12 @@ internal readonly struct BF16 : IWeightFormat
     public static int BlockShift => 0;
 
     public static int BlockQuads => 0;
+
+    public static int StoredShift => 3;
+
+    public static bool Decoded => false;
+
+    public static int ScaleShift => 0;
 
     public static float Decode(uint word, int lane) => Interop.IntAsFloat((word >> (lane << 4)) << 16);
 
@@ -54,6 +60,11 @@ internal readonly struct BF16 : IWeightFormat
             Z = Interop.IntAsFloat(high << 16),
             W = Interop.IntAsFloat(high & 0xffff0000u),
         };
+    }
+
+    public static void Decode(Quad stored, int index, ArrayView<Quad> tile, int row)
+    {
+        // It is multiplied as it is stored.
     }
 }
 
@@ -92,7 +103,7 @@ internal readonly struct F16 : IWeightFormat
     }
 }
 
-internal readonly struct F8E4M3 : IWeightFormat
+internal readonly struct F8E4M3 : ITensorCoreFormat
 {
     public static int WordShift => 2;
 
@@ -105,6 +116,12 @@ internal readonly struct F8E4M3 : IWeightFormat
     public static int BlockShift => 0;
 
     public static int BlockQuads => 0;
+
+    public static int StoredShift => 2;
+
+    public static bool Decoded => true;
+
+    public static int ScaleShift => 6;
 
     public static float Decode(uint word, int lane)
     {
@@ -123,4 +140,21 @@ internal readonly struct F8E4M3 : IWeightFormat
         uint word = part < 2 ? (part == 0 ? loaded.X : loaded.Y) : (part == 2 ? loaded.Z : loaded.W);
         return new() { X = Decode(word, 0), Y = Decode(word, 1), Z = Decode(word, 2), W = Decode(word, 3) };
     }
+
+    /// <summary>A row has four words, of 16 columns each.</summary>
+    public static void Decode(Quad stored, int index, ArrayView<Quad> tile, int row)
+    {
+        row += index >> 2;
+        int word = (index & 3) << 1;
+        tile[MmaTile.At(row, word)] = Eight(stored.X, stored.Y);
+        tile[MmaTile.At(row, word + 1)] = Eight(stored.Z, stored.W);
+    }
+
+    private static Quad Eight(uint low, uint high) => new()
+    {
+        X = BFloat16Pairs.FromE4M3(BFloat16Pairs.Spread(low)),
+        Y = BFloat16Pairs.FromE4M3(BFloat16Pairs.Spread(low >> 16)),
+        Z = BFloat16Pairs.FromE4M3(BFloat16Pairs.Spread(high)),
+        W = BFloat16Pairs.FromE4M3(BFloat16Pairs.Spread(high >> 16)),
+    };
 }

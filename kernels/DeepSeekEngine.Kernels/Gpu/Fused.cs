@@ -18,13 +18,14 @@ internal static class Fused
     [IntrinsicImplementation]
     public static float MultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
 
-    /// <summary>A context's settings for compiling the kernels: this operation known, at the given level.</summary>
+    /// <summary>A context's settings for compiling the kernels: this operation and those of tensor cores known, at the given level.</summary>
     public static Context.Builder ForKernels(this Context.Builder builder, OptimizationLevel level = OptimizationLevel.O2)
     {
         var method = typeof(Fused).GetMethod(nameof(MultiplyAdd))!;
         var intrinsics = builder.GetIntrinsicManager();
         intrinsics.RegisterMethod(method, new CLIntrinsic(typeof(Fused), nameof(EmitOpenCl), IntrinsicImplementationMode.GenerateCode));
         intrinsics.RegisterMethod(method, new PTXIntrinsic(typeof(Fused), nameof(EmitPtx), IntrinsicImplementationMode.GenerateCode));
+        TensorCores.Register(intrinsics);
         return builder.EnableAlgorithms().Optimize(level);
     }
 

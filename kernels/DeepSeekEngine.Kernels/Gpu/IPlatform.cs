@@ -8,6 +8,11 @@ internal interface IPlatform
 
     /// <summary>The binary logarithm of the threads of a group of the attention kernels: at least 2.</summary>
     static abstract int AttentionShift { get; }
+
+    /// <summary>
+    /// The binary logarithm of the warps that divide the rows of a tile of <see cref="MmaTile"/> among them, and of those that divide its tokens.
+    /// </summary>
+    static abstract int MmaShift { get; }
 }
 
 /// <summary>CUDA and OpenCL devices.</summary>
@@ -16,6 +21,8 @@ internal readonly struct GpuPlatform : IPlatform
     public static int GroupSize => 64;
 
     public static int AttentionShift => 7;
+
+    public static int MmaShift => 1;
 }
 
 /// <summary>
@@ -26,4 +33,6 @@ internal readonly struct CpuAcceleratorPlatform : IPlatform
     public static int GroupSize => 4;
 
     public static int AttentionShift => 2;
+
+    public static int MmaShift => 0;
 }

@@ -15,6 +15,14 @@ internal struct Quad
     public readonly uint At(int index) => index < 2 ? (index == 0 ? X : Y) : (index == 2 ? Z : W);
 }
 
+/// <summary>8 bytes, stored by one instruction.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct Pair
+{
+    public uint X;
+    public uint Y;
+}
+
 /// <summary>Four values: of the tokens of a tile, of columns side by side or of rows one below the other.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct Float4

@@ -175,6 +175,40 @@ internal struct WeightView
         return sum;
     }
 
+    /// <summary>The scale of W[row, column] of an expert; of the last row for one that does not exist.</summary>
+    public readonly float Scale<TWeight>(int expert, int row, int column)
+        where TWeight : struct, IWeightFormat
+    {
+        row = Existing(row);
+        if (TWeight.Packed)
+        {
+            long panel = ((long)expert * Panels + (row >> 4)) * Pitch;
+            return PackedScales<TWeight>(panel, (row >> 2) & 3, column >> TWeight.ChunkShift).At(row & 3);
+        }
+
+        return Scales[ScaleRow(expert, row) + column / BlockColumns];
+    }
+
+    /// <summary>
+    /// Word <paramref name="index"/> of those that 16 rows have for 64 columns: row after row, or as they lie in a panel. A row or panel that
+    /// does not exist has the words of the last, columns that do not exist have none: -1.
+    /// </summary>
+    /// <param name="step">Which 64 columns.</param>
+    public readonly long StoredQuad<TWeight>(int expert, int panel, int step, int index)
+        where TWeight : struct, ITensorCoreFormat
+    {
+        if (TWeight.Packed)
+        {
+            long begin = ((long)expert * Panels + (panel < Panels ? panel : Panels - 1)) * Pitch;
+            return begin + PackedQuad<TWeight>(step << (MmaTile.StepShift - TWeight.ChunkShift)) + index;
+        }
+
+        int word = (step << TWeight.StoredShift) + (index & ((1 << TWeight.StoredShift) - 1));
+        long row = (long)expert * Rows + Existing((panel << 4) + (index >> TWeight.StoredShift));
+        long quad = row * Pitch + word;
+        return word < Pitch ? quad : -1;
+    }
+
     private readonly int Existing(int row) => row < Rows ? row : Rows - 1;
 
     /// <summary>Where, in a panel, the columns of a chunk begin.</summary>

@@ -19,7 +19,8 @@ internal interface IDeviceMemory
 /// <summary>
 /// The operations a forward pass is made of. They are issued in order from one thread at a time and may complete later: only
 /// <see cref="DeviceArray{T}.Download"/> waits. None allocates managed memory once it has run for a given shape, and none depends
-/// on what other tokens are in the step: a token's result is bit-identical whatever <c>count</c> it is computed with.
+/// on what other tokens are in the step: a token's result is bit-identical whatever <c>count</c> it is computed with, except that
+/// a GPU with tensor cores rounds the activations of many tokens to bfloat16 before it multiplies them, and those of few not.
 /// Arithmetic is float32 unless said otherwise; inputs and outputs do not overlap unless said otherwise.
 /// </summary>
 internal interface IBackend : IDeviceMemory, IDisposable

@@ -5,7 +5,8 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Testing.BackendSuite;
 
-public abstract partial class BackendOperationTests
+/// <summary>What every backend must do: besides matrices, attention, choosing tokens, and operations made of others.</summary>
+public abstract partial class BackendOperationTests : MatrixOperationTests
 {
     private const int Positions = 130;
 

@@ -89,11 +89,19 @@ internal sealed partial class IlgpuBackend
             return;
         }
 
+        WeightView weights = View(weight, weight.Rows, weight.Columns);
+        RowView input = Rows(x, count, weight.Columns);
+        RowView output = Rows(y, count, weight.Rows);
+        if (LinearByTensorCores(input, weight, weights, output, count, accumulate))
+        {
+            return;
+        }
+
         linear[(int)weight.Encoding].Launch(PackedLayout.Panels(weight.Rows), TokenTiles(count), 1, new()
         {
-            Weight = View(weight, weight.Rows, weight.Columns),
-            X = Rows(x, count, weight.Columns),
-            Y = Rows(y, count, weight.Rows),
+            Weight = weights,
+            X = input,
+            Y = output,
             Tokens = count,
             Accumulate = accumulate,
         });

@@ -1,8 +1,5 @@
-using System.Numerics;
 using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Gpu;
-using ILGPU;
-using ILGPU.Runtime;
 
 namespace DeepSeekEngine.Backends.Ilgpu;
 
@@ -14,11 +11,14 @@ internal sealed partial class IlgpuBackend
 
     private const int FewBlockTokens = 4;
 
-    private readonly List<MemoryBuffer1D<int, Stride1D.Dense>> orders = [];
+    private readonly StepBuffer<int> orders;
     private readonly LoadedKernel<SelectExperts.Parameters> selectExperts;
     private readonly LoadedKernel<ExpertOrder.Parameters> expertOrder;
     private readonly LoadedKernel<RoutedExperts.HiddenParameters>[] expertsHidden;
     private readonly LoadedKernel<RoutedExperts.DownParameters>[] expertsDown;
+
+    /// <summary>Whether so many tokens are computed in as few launches as can be, and by no tensor cores.</summary>
+    private bool AreFew(int count) => count <= FewTokens && count < tensorCoreTokens;
 
     public void SelectExperts(
         Activations logits, DeviceArray<float>? bias, in RouterShape shape,
@@ -76,17 +76,25 @@ internal sealed partial class IlgpuBackend
         int blockTokens = count <= FewTokens ? FewBlockTokens : Kernels.Gpu.RoutedExperts.MaxBlockTokens;
         int blockSlots = blockTokens * chosen;
         var ids = View(expertIds, slots);
-        var order = OrderOf(slots);
         var hiddenRows = Rows(hidden, slots, gate.Rows);
-        expertOrder.LaunchElements(slots, 1, 1, new() { Ids = ids, Order = order, Slots = slots, BlockSlots = blockSlots });
+        var input = Rows(x, count, gate.Columns);
+        var weights = Rows(expertWeights, count, chosen);
+        var output = Rows(y, count, down.Rows);
         var gateView = View(gate, gate.Rows, gate.Columns);
         var upView = View(up, gate.Rows, gate.Columns);
         var downView = View(down, down.Rows, gate.Rows);
+        if (ExpertsByTensorCores(experts, gateView, upView, downView, input, ids, weights, hiddenRows, output, count, chosen))
+        {
+            return;
+        }
+
+        var order = orders.Get(2L * slots);
+        expertOrder.LaunchElements(slots, 1, 1, new() { Ids = ids, Order = order, Slots = slots, BlockSlots = blockSlots });
         int panels = PackedLayout.Panels(gate.Rows);
         int sharedGroups = shared is { } views ? (PackedLayout.Panels(views.Gate.Rows) + panels - 1) / panels : 0;
         expertsHidden[(int)gate.Encoding].Launch(checked(slots + TokenTiles(count) * sharedGroups), panels, 1, new()
         {
-            X = Rows(x, count, gate.Columns),
+            X = input,
             Ids = ids,
             Order = order,
             Gate = gateView,
@@ -105,9 +113,9 @@ internal sealed partial class IlgpuBackend
             Hidden = hiddenRows,
             Ids = ids,
             Order = order,
-            Weights = Rows(expertWeights, count, chosen),
+            Weights = weights,
             Down = downView,
-            Y = Rows(y, count, down.Rows),
+            Y = output,
             Chosen = chosen,
             Slots = slots,
             BlockSlots = blockSlots,
@@ -115,19 +123,6 @@ internal sealed partial class IlgpuBackend
             SharedHidden = shared?.Hidden ?? hiddenRows,
             HasShared = shared is null ? 0 : 1,
         });
-    }
-
-    /// <summary>
-    /// Room for the order of a step's slots. Where it has to grow, what it was before stays allocated: a recorded step may refer to it.
-    /// </summary>
-    private ArrayView<int> OrderOf(int slots)
-    {
-        if (orders.Count == 0 || orders[^1].Length < 2L * slots)
-        {
-            orders.Add(AllocateBuffer<int>(2 * (long)BitOperations.RoundUpToPowerOf2((uint)slots)));
-        }
-
-        return orders[^1].View.BaseView;
     }
 
     private static void Check(in RouterShape shape)

@@ -16,7 +16,7 @@ internal sealed partial class IlgpuBackend
     public void NormLinear(
         Activations x, in Norm norm, Activations normed, Matrix w, Activations y, Matrix? v, Activations z, int count)
     {
-        if (count > FewTokens || (v is not null && v.Encoding != w.Encoding))
+        if (!AreFew(count) || (v is not null && v.Encoding != w.Encoding))
         {
             Composed.NormLinear(this, x, norm, normed, w, y, v, z, count);
             return;
@@ -45,7 +45,7 @@ internal sealed partial class IlgpuBackend
 
     public void ProjectQueries(Activations x, in Norm norm, Matrix w, Activations y, in LatentAppend append, int count)
     {
-        if (count > FewTokens)
+        if (!AreFew(count))
         {
             Composed.ProjectQueries(this, x, norm, w, y, append, count);
             return;
@@ -78,7 +78,7 @@ internal sealed partial class IlgpuBackend
     public void AddNormedSwiGlu(
         Activations x, in Norm norm, Activations normed, in SwiGluMatrices mlp, Activations hidden, Activations up, int count)
     {
-        if (count > FewTokens || mlp.Gate.Encoding != mlp.Up.Encoding)
+        if (!AreFew(count) || mlp.Gate.Encoding != mlp.Up.Encoding)
         {
             Composed.AddNormedSwiGlu(this, x, norm, normed, mlp, hidden, up, count);
             return;
@@ -107,7 +107,7 @@ internal sealed partial class IlgpuBackend
     {
         bool alike = shared.Gate.Encoding == experts.Gate.Encoding && shared.Up.Encoding == experts.Gate.Encoding
             && shared.Down.Encoding == experts.Down.Encoding;
-        if (count > FewTokens || !alike)
+        if (!AreFew(count) || !alike)
         {
             Composed.AddExperts(this, x, expertIds, expertWeights, experts, hidden, shared, sharedHidden, sharedUp, y, count);
             return;

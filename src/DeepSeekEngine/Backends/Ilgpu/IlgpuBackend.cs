@@ -22,9 +22,11 @@ internal sealed partial class IlgpuBackend : IBackend
     private readonly long memoryLimit;
     private long allocatedBytes;
 
-    private IlgpuBackend(Func<Context, Accelerator> createAccelerator, KernelCatalog catalog, long? memoryLimit)
+    private IlgpuBackend(
+        Func<Context, Accelerator> createAccelerator, KernelCatalog catalog, long? memoryLimit, int? tensorCoreTokens)
     {
         this.catalog = catalog;
+        this.tensorCoreTokens = tensorCoreTokens ?? int.MaxValue;
         this.memoryLimit = memoryLimit ?? long.MaxValue;
         context = Context.Create(static builder => builder.ForKernels());
         try
@@ -42,6 +44,10 @@ internal sealed partial class IlgpuBackend : IBackend
         Landing = new DownloadLanding(accelerator);
         Uploads = new WeightUpload(accelerator);
         loader = new KernelLoader(accelerator);
+        orders = new StepBuffer<int>(this);
+        roundedRows = new StepBuffer<Quad>(this);
+        expertTiles = new StepBuffer<int>(this);
+        expertProducts = new StepBuffer<float>(this);
         records = new StepRecords(accelerator is CudaAccelerator ? CudaGraphs.Open(Stream) : null, loader);
 
         embed = LoadPerEncoding<Embed.Parameters>();
@@ -67,6 +73,15 @@ internal sealed partial class IlgpuBackend : IBackend
         expertsDown = LoadPerEncoding<RoutedExperts.DownParameters>();
         argMax = Load<ArgMax.Parameters>();
         joinArgMax = Load<ArgMax.JoinParameters>();
+        if (tensorCoreTokens is not null)
+        {
+            roundRows = Load<RoundRows.Parameters>();
+            mmaLinear = LoadForTensorCores<MmaLinear.Parameters>();
+            mmaTile = Load<MmaExperts.TileParameters>();
+            mmaHidden = LoadForTensorCores<MmaExperts.HiddenParameters>();
+            mmaDown = LoadForTensorCores<MmaExperts.DownParameters>();
+            mmaMix = Load<MmaExperts.MixParameters>();
+        }
     }
 
     public string DeviceName => accelerator.Name;
@@ -107,10 +122,17 @@ internal sealed partial class IlgpuBackend : IBackend
         => CreateOn(
             index >= 0 && index < IlgpuDevices.OpenCl.Count ? IlgpuDevices.OpenCl[index] : null, $"OpenCL device {index}", memoryLimit);
 
-    public static IlgpuBackend CreateOnCpuAccelerator(long? memoryLimit = null)
-        => new(
-            static context => new CPUDevice(CpuAcceleratorPlatform.GroupSize, 1, 1).CreateCPUAccelerator(context),
-            KernelCatalog.CpuAccelerator, memoryLimit);
+    /// <param name="memoryLimit">Bytes that may be allocated at most.</param>
+    /// <param name="tensorCoreTokens">Tokens from which on what tensor cores do is emulated, much more slowly; null for never.</param>
+    /// <param name="catalog">The kernels; null for those in which groups have few threads.</param>
+    public static IlgpuBackend CreateOnCpuAccelerator(long? memoryLimit = null, int? tensorCoreTokens = null, KernelCatalog? catalog = null)
+    {
+        catalog ??= KernelCatalog.CpuAccelerator;
+        CPUDevice device = tensorCoreTokens is null
+            ? new(catalog.GroupSize, 1, 1)
+            : new(TensorCores.WarpSize, catalog.TensorCoreGroupSize / TensorCores.WarpSize, 1);
+        return new(device.CreateCPUAccelerator, catalog, memoryLimit, tensorCoreTokens);
+    }
 
     public DeviceArray<T> Allocate<T>(long length)
         where T : unmanaged
@@ -125,7 +147,7 @@ internal sealed partial class IlgpuBackend : IBackend
     {
         DeviceWeights weights = new(this, [matrix]);
         encodingsInUse.Add(weights.Encoding);
-        return new IlgpuMatrix(weights.Encoding, matrix.Rows, matrix.Columns, weights);
+        return new IlgpuMatrix(weights.Encoding, matrix.Rows, matrix.Columns, weights, matrix.ExactActivations);
     }
 
     public ExpertMatrices LoadExperts(ReadOnlySpan<WeightMatrix> experts, Action<int>? loaded = null)
@@ -193,7 +215,8 @@ internal sealed partial class IlgpuBackend : IBackend
 
         try
         {
-            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu, memoryLimit);
+            bool hasTensorCores = device is CudaDevice { Architecture: { } architecture } && TensorCores.Exist(architecture);
+            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu, memoryLimit, hasTensorCores ? FewTokens + 1 : null);
         }
         catch (Exception e) when (e is AcceleratorException or CapabilityNotSupportedException or NotSupportedException)
         {

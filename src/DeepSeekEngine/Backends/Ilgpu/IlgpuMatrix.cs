@@ -8,9 +8,13 @@ using ILGPU.Runtime;
 namespace DeepSeekEngine.Backends.Ilgpu;
 
 /// <summary>A weight matrix in an accelerator's memory.</summary>
-internal sealed class IlgpuMatrix(WeightEncoding encoding, int rows, int columns, DeviceWeights weights) : Matrix(encoding, rows, columns)
+internal sealed class IlgpuMatrix(WeightEncoding encoding, int rows, int columns, DeviceWeights weights, bool exactActivations)
+    : Matrix(encoding, rows, columns)
 {
     public DeviceWeights Weights => weights;
+
+    /// <inheritdoc cref="WeightMatrix.ExactActivations"/>
+    public bool ExactActivations => exactActivations;
 
     public override void Dispose() => weights.Dispose();
 }

@@ -7,7 +7,11 @@ namespace DeepSeekEngine.Tests.Kernels.Gpu;
 [TestFixture]
 internal sealed class KernelIlGuardTests
 {
-    private static IEnumerable<MethodInfo> Kernels => [.. KernelCatalog.Gpu.All, .. KernelCatalog.CpuAccelerator.All];
+    private static IEnumerable<MethodInfo> Kernels =>
+    [
+        .. KernelCatalog.Gpu.All, .. KernelCatalog.Gpu.AllForTensorCores,
+        .. KernelCatalog.CpuAccelerator.All, .. KernelCatalog.CpuAccelerator.AllForTensorCores,
+    ];
 
     [Test]
     public void No_kernel_uses_what_is_miscompiled()

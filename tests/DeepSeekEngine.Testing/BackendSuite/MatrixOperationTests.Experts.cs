@@ -6,7 +6,7 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Testing.BackendSuite;
 
-public abstract partial class BackendOperationTests
+public abstract partial class MatrixOperationTests
 {
     private static IEnumerable<string> RouterCases
         => TestPaths.Fixtures.Select(root => Path.Combine(root, "router_cases.json")).Where(File.Exists);

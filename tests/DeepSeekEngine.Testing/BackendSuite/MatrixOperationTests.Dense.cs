@@ -6,9 +6,9 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Testing.BackendSuite;
 
-public abstract partial class BackendOperationTests
+public abstract partial class MatrixOperationTests
 {
-    private static readonly string[] Encodings =
+    protected static readonly string[] Encodings =
         [.. Enum.GetValues<WeightEncoding>().Where(e => !e.IsPacked()).Select(e => e.ToString())];
 
     // Rows, columns, and the scale block's rows and columns.
