@@ -51,7 +51,7 @@ internal static class ModelCommand
             foreach (var context in contexts)
             {
                 model.SetContext(context);
-                model.Decode(4);
+                model.Decode(Math.Min(4, decode));
                 var bytes = model.ActiveBytes + model.CacheBytes;
                 var samples = Enumerable.Range(0, arguments.Number("rounds", 3)).Select(_ => Sample(model, limits, prompt, decode)).ToArray();
                 table.Add(

@@ -10,12 +10,10 @@ namespace DeepSeekEngine.Benchmarks.Operations;
 
 /// <summary>
 /// Each operation of a step alone: <c>--op linear,experts,attention,expanded,elements,decode --shape --format --tokens --context
-/// --rounds --device --threads --weights MB --probe MB</c>. Of those, decode is what a step of one token is made of.
+/// --rounds --milliseconds --device --threads --weights MB --probe MB</c>. Of those, decode is what a step of one token is made of.
 /// </summary>
 internal static class OperationsCommand
 {
-    private const double MeasuredSeconds = 0.1;
-
     /// <summary>Calls that are issued together as one record, as those of a decode step are.</summary>
     private const int RecordedCalls = 64;
 
@@ -41,7 +39,7 @@ internal static class OperationsCommand
                     arguments.Numbers("context", "128,4096,16384,32768"), (long)arguments.Number("weights", 512) << 20);
                 foreach (var operation in set.Operations)
                 {
-                    table.Add(Measure(backend, operation, limits, rounds));
+                    table.Add(Measure(backend, operation, limits, rounds, arguments.Number("milliseconds", 100) / 1e3));
                 }
             }
         }
@@ -54,11 +52,11 @@ internal static class OperationsCommand
         Report.Write(arguments, "ops", [note], table, isProcessor ? null : backend.DeviceName);
     }
 
-    private static string[] Measure(IBackend backend, Operation operation, IDeviceLimits limits, int rounds)
+    private static string[] Measure(IBackend backend, Operation operation, IDeviceLimits limits, int rounds, double longEnough)
     {
         // As many calls as are long enough to be timed, once what they are compiled to is final.
-        var calls = (int)Math.Max(1, MeasuredSeconds / Seconds(backend, operation, 1));
-        calls = (int)Math.Max(1, calls * MeasuredSeconds / Seconds(backend, operation, calls));
+        var calls = (int)Math.Max(1, longEnough / Seconds(backend, operation, 1));
+        calls = (int)Math.Max(1, calls * longEnough / Seconds(backend, operation, calls));
         var samples = Enumerable.Range(0, rounds).Select(_ =>
         {
             var before = Rates();
