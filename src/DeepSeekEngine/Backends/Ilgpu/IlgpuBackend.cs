@@ -67,6 +67,8 @@ internal sealed partial class IlgpuBackend : IBackend
         expertsDown = LoadPerEncoding<RoutedExperts.DownParameters>();
         argMax = Load<ArgMax.Parameters>();
         joinArgMax = Load<ArgMax.JoinParameters>();
+        topLogits = Load<TopLogits.Parameters>();
+        joinTopLogits = Load<TopLogits.JoinParameters>();
     }
 
     public string DeviceName => accelerator.Name;
