@@ -1,4 +1,5 @@
 using DeepSeekEngine.Backends;
+using DeepSeekEngine.Backends.Ilgpu;
 using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Cpu.Scalar;
 using NUnit.Framework;
@@ -55,6 +56,18 @@ public abstract partial class GpuOperationTests
             int[] alone = Lists(x[(row * Width)..((row + 1) * Width)], Width, [row + 1]);
             Assert.That(alone, Is.EqualTo(together.AsSpan(row * alone.Length, alone.Length).ToArray()), $"row {row}");
         }
+    }
+
+    [TestCase(300, 1)]
+    [TestCase(1025, 2)]
+    [TestCase(16 * 1024, 2)]
+    [TestCase(129_280, 3)]
+    public void A_list_takes_few_launches(int width, int launches)
+    {
+        var backend = (IlgpuBackend)Backend;
+        long before = backend.Launches;
+        Lists(new float[width], width, [1]);
+        Assert.That(backend.Launches - before, Is.EqualTo(launches));
     }
 
     [Test]
