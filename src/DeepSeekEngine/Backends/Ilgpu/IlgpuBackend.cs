@@ -41,7 +41,7 @@ internal sealed partial class IlgpuBackend : IBackend
         Staging = new UploadStaging(accelerator, Stream);
         Landing = new DownloadLanding(accelerator);
         Uploads = new WeightUpload(accelerator);
-        loader = new KernelLoader(accelerator);
+        loader = new KernelLoader(accelerator, accelerator is CudaAccelerator ? Math.Min(8, Environment.ProcessorCount) : 0);
         records = new StepRecords(accelerator is CudaAccelerator ? CudaGraphs.Open(Stream) : null, loader);
 
         embed = LoadPerEncoding<Embed.Parameters>();
