@@ -62,7 +62,8 @@ internal sealed class GpuCommandTests
     {
         // The processor's products are another command's.
         var arguments = new Options(["gpu", "--device", "cpu", "--size", "smoke", "--parts", "products,model", "--results", _directory]);
-        Assert.That(() => GpuCommand.Run(arguments), Throws.TypeOf<BenchmarkFailedException>().With.Message.EqualTo("These parts failed: products."));
+        Assert.That(
+            () => GpuCommand.Run(arguments), Throws.TypeOf<BenchmarkFailedException>().With.Message.EqualTo("These parts failed: products."));
         Assert.That(Directory.EnumerateFiles(_directory, "*-model.md").ToList(), Has.Count.EqualTo(1));
     }
 

@@ -98,7 +98,9 @@ internal static class FidelityCommand
         return found.Length > 0 ? found : throw new ArgumentException($"There are no such fixtures in '{directory}'.");
     }
 
-    /// <summary>What went wrong, on one line; null if nothing did. On a new device anything may: it is to be reported, not to end the rest.</summary>
+    /// <summary>
+    /// What went wrong, on one line; null if nothing did. On a new device anything may: it is to be reported, not to end the rest.
+    /// </summary>
     private static string? Failure(Action check)
     {
         try

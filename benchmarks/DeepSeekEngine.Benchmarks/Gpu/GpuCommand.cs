@@ -62,7 +62,8 @@ internal static class GpuCommand
             throw new ArgumentException($"There is no part '{unknown}'; there are {string.Join(", ", Commands.Keys)}.");
         }
 
-        var everywhere = $"--device {arguments.Text("device", "cuda")}{(arguments.Value("results") is { } results ? $" --results {results}" : "")}";
+        var results = arguments.Value("results") is { } directory ? $" --results {directory}" : "";
+        var everywhere = $"--device {arguments.Text("device", "cuda")}{results}";
         var failed = new List<string>();
         foreach (var line in lines)
         {

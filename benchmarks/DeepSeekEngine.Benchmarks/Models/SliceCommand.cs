@@ -24,7 +24,8 @@ internal static class SliceCommand
         var (prompt, decode) = (arguments.Number("prompt", 512), arguments.Number("decode", 32));
         var table = new MarkdownTable(
             "model", "format", "MoE layers measured", "context", "dense layer ms", "MoE layer ms", "rest ms",
-            $"prefill {prompt} t/s of {dense + moe} layers", "dense layer ms", "MoE layer ms", "rest ms", $"decode {decode} t/s of {dense + moe} layers");
+            $"prefill {prompt} t/s of {dense + moe} layers", "dense layer ms", "MoE layer ms", "rest ms",
+            $"decode {decode} t/s of {dense + moe} layers");
         foreach (var shape in arguments.List("shape", "r1"))
         {
             foreach (var format in arguments.Names<WeightEncoding>("format", nameof(WeightEncoding.F8E4M3)))
@@ -36,8 +37,8 @@ internal static class SliceCommand
         Report.Write(
             arguments, "slice",
             [
-                $"On {backend.DeviceName}. Extrapolated to {dense} dense and {moe} MoE layers from medians of slices; the rest is embedding, head and "
-                + "whatever a step takes besides its layers. Milliseconds are of a prefill on the left and of a token on the right.",
+                $"On {backend.DeviceName}. Extrapolated to {dense} dense and {moe} MoE layers from medians of slices; the rest is embedding, head "
+                + "and whatever a step takes besides its layers. Milliseconds are of a prefill on the left and of a token on the right.",
             ],
             table, backend is SimdBackend ? null : backend.DeviceName);
     }
@@ -80,7 +81,8 @@ internal static class SliceCommand
         catch (InsufficientMemoryException exception)
         {
             table.Add(
-                shape, $"{format}", $"lacks {(exception.RequiredBytes - exception.AvailableBytes) / 1e9:F2} GB", "", "", "", "", "", "", "", "", "");
+                shape, $"{format}", $"lacks {(exception.RequiredBytes - exception.AvailableBytes) / 1e9:F2} GB",
+                "", "", "", "", "", "", "", "", "");
         }
 
         SyntheticModel Create(int denseLayers, int moeLayers)

@@ -24,7 +24,9 @@ internal sealed partial class OperationSet
         {
             var low = Random(1, rank);
             var lowNorm = new Norm(Random(1, rank).Array, _config.RmsNormEpsilon);
-            Add("q_a_proj and kv_a_proj", format, [(rank, hidden), (shape.CacheRow, hidden)], w => _backend.NormLinear(x, norm, normed, w[0], low, w[1], latents, 1));
+            Add(
+                "q_a_proj and kv_a_proj", format, [(rank, hidden), (shape.CacheRow, hidden)],
+                w => _backend.NormLinear(x, norm, normed, w[0], low, w[1], latents, 1));
             Add("q_b_proj and append", format, [(queries.Width, rank)], w => _backend.ProjectQueries(low, lowNorm, w[0], queries, append, 1));
         }
         else
@@ -40,14 +42,18 @@ internal sealed partial class OperationSet
         (int, int)[] kvB = [(shape.Heads * shape.KeyValueHead, shape.Latent)];
         var (absorbed, context, heads) = (
             Random(1, shape.Heads * shape.CacheRow), Random(1, shape.Heads * shape.Latent), Random(1, shape.Heads * shape.Value));
-        Add("absorb", stored, kvB, w => _backend.AbsorbRotated(queries, rope, tokens, w[0], shape, absorbed, 1), (double)shape.Nope / shape.KeyValueHead);
+        Add(
+            "absorb", stored, kvB, w => _backend.AbsorbRotated(queries, rope, tokens, w[0], shape, absorbed, 1),
+            (double)shape.Nope / shape.KeyValueHead);
         AddLatentAttention(contexts);
         Add("project", stored, kvB, w => _backend.ProjectLatents(context, w[0], shape, heads, 1), (double)shape.Value / shape.KeyValueHead);
         Add("o_proj", format, [(hidden, heads.Width)], w => _backend.LinearAdd(heads, w[0], x, 1));
 
         AddFeedForward(format, x, norm, normed);
         var (logits, chosen) = (Random(1, _config.VocabSize), Own(_backend.Allocate<int>(1)));
-        Add("lm_head", format is WeightEncoding.Int4 ? WeightEncoding.Int8 : format, [(_config.VocabSize, hidden)], w => _backend.Linear(normed, w[0], logits, 1));
+        Add(
+            "lm_head", format is WeightEncoding.Int4 ? WeightEncoding.Int8 : format, [(_config.VocabSize, hidden)],
+            w => _backend.Linear(normed, w[0], logits, 1));
         Add("argmax", WeightEncoding.F32, [], _ => _backend.ArgMax(logits, chosen, 1), bytes: (double)_config.VocabSize * sizeof(float));
     }
 
@@ -75,9 +81,11 @@ internal sealed partial class OperationSet
         var shared = _config.SharedExperts * expert;
         var (sharedGate, sharedUp) = (Random(1, shared), Random(1, shared));
         Add(
-            $"{router.ExpertsPerToken} of {router.Experts} experts and the shared", format, [(shared, hidden), (shared, hidden), (hidden, shared)],
+            $"{router.ExpertsPerToken} of {router.Experts} experts and the shared", format,
+            [(shared, hidden), (shared, hidden), (hidden, shared)],
             w => _backend.AddExperts(
-                normed, tables[next++ % tables.Length], weights, experts, work, new SwiGluMatrices(w[0], w[1], w[2]), sharedGate, sharedUp, x, 1),
+                normed, tables[next++ % tables.Length], weights, experts, work, new SwiGluMatrices(w[0], w[1], w[2]),
+                sharedGate, sharedUp, x, 1),
             bytes: (gate.Bytes + up.Bytes + down.Bytes) * router.ExpertsPerToken / router.Experts);
     }
 

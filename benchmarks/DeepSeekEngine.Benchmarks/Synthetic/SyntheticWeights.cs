@@ -6,8 +6,8 @@ namespace DeepSeekEngine.Benchmarks.Synthetic;
 
 /// <summary>
 /// A model's tensors made up as they are asked for, every matrix with memory of its own where the model is computed, so that a step
-/// reads as many bytes as that of a real model. The embedding and the router keep the encoding checkpoints have them in, and in a packed model so does what the
-/// library does not pack.
+/// reads as many bytes as that of a real model. The embedding and the router keep the encoding checkpoints have them in, and in a packed
+/// model so does what the library does not pack.
 /// </summary>
 /// <param name="copied">Whether the device copies what it is given to memory of its own, so that matrices may share theirs here.</param>
 internal sealed class SyntheticWeights(ModelConfig config, WeightEncoding format, Arena arena, bool copied = false) : IWeightSource

@@ -211,7 +211,9 @@ internal sealed class Engine : IAsyncDisposable
         return accepted;
     }
 
-    /// <summary>Brings the most probable tokens of the step's outputs here, or the largest logits, where a request wants no more than that.</summary>
+    /// <summary>
+    /// Brings the most probable tokens of the step's outputs here, or their largest logits, where a request wants no more than that.
+    /// </summary>
     private void ChooseOnDevice(Batch step)
     {
         var (wantsMostProbable, wantsTopLogits) = (false, false);
