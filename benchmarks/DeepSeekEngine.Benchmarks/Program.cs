@@ -1,10 +1,14 @@
 using BenchmarkDotNet.Running;
+using DeepSeekEngine;
 using DeepSeekEngine.Benchmarks;
 using DeepSeekEngine.Benchmarks.Compare;
+using DeepSeekEngine.Benchmarks.Fidelity;
+using DeepSeekEngine.Benchmarks.Gpu;
 using DeepSeekEngine.Benchmarks.Limits;
 using DeepSeekEngine.Benchmarks.Models;
 using DeepSeekEngine.Benchmarks.Operations;
 using DeepSeekEngine.Benchmarks.Paging;
+using DeepSeekEngine.Benchmarks.Products;
 using DeepSeekEngine.Benchmarks.Quality;
 using DeepSeekEngine.Benchmarks.Serving;
 
@@ -16,6 +20,11 @@ Action<Options>? command = args.FirstOrDefault() switch
     "ops" => OperationsCommand.Run,
     "model" => ModelCommand.Run,
     "compare" => CompareCommand.Run,
+    "fidelity" => FidelityCommand.Run,
+    "products" => ProductsCommand.Run,
+    "slice" => SliceCommand.Run,
+    "transformers" => TransformersCommand.Run,
+    "gpu" => GpuCommand.Run,
     "serve" => ServeCommand.Run,
     "paging" => PagingCommand.Run,
     "gguf" => GgufCommand.Run,
@@ -29,5 +38,15 @@ if (command is null)
 }
 else
 {
-    command(new Options(args));
+    try
+    {
+        command(new Options(args));
+    }
+    catch (Exception exception) when (exception is BenchmarkFailedException or ArgumentException or DeepSeekException)
+    {
+        Console.Error.WriteLine(exception.Message);
+        return 1;
+    }
 }
+
+return 0;

@@ -9,11 +9,12 @@ namespace DeepSeekEngine.Benchmarks;
 /// <summary>A command's result with what it was measured on: printed, and kept where <c>--results DIRECTORY</c> is given.</summary>
 internal static class Report
 {
-    public static void Write(Options arguments, string name, IEnumerable<string> notes, MarkdownTable table)
+    /// <param name="accelerator">What it was measured on, if that is not the processor.</param>
+    public static void Write(Options arguments, string name, IEnumerable<string> notes, MarkdownTable table, string? accelerator = null)
     {
         var text = new StringBuilder();
         var date = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-        text.Append(CultureInfo.InvariantCulture, $"`{arguments.Line}`\n\n{date}, {Machine()}.\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"`{arguments.Line}`\n\n{date}, {Machine(accelerator)}.\n\n");
         foreach (var note in notes)
         {
             text.Append(note).Append('\n');
@@ -24,18 +25,26 @@ internal static class Report
         if (arguments.Value("results") is { } directory)
         {
             Directory.CreateDirectory(directory);
-            var cpu = string.Concat(CpuName().ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')).Trim('-');
-            File.AppendAllText(Path.Combine(directory, $"{date}-{cpu}-{name}.md"), $"{text}\n");
+            var device = (accelerator ?? CpuName()).ToLowerInvariant();
+            var file = string.Concat(device.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')).Trim('-');
+            File.AppendAllText(Path.Combine(directory, $"{date}-{file}-{name}.md"), $"{text}\n");
         }
     }
 
-    private static string Machine()
+    private static string Machine(string? accelerator)
     {
         var registers = Vector512.IsHardwareAccelerated ? "AVX-512" : Vector256.IsHardwareAccelerated ? "AVX2" : "128-bit SIMD";
         var dots = AvxVnni.IsSupported ? " and VNNI" : "";
-        return $"{CpuName()}, {Environment.ProcessorCount} processors, {registers}{dots}, "
+        var on = accelerator is null ? "" : $"{accelerator}{NvidiaDriver()}, ";
+        return $"{on}{CpuName()}, {Environment.ProcessorCount} processors, {registers}{dots}, "
             + $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {RuntimeInformation.FrameworkDescription}, "
             + RuntimeInformation.OSDescription.Split(" #")[0];
+    }
+
+    private static string NvidiaDriver()
+    {
+        const string file = "/proc/driver/nvidia/version";
+        return File.Exists(file) ? $" ({File.ReadLines(file).First()})" : "";
     }
 
     /// <summary>The processor as the system names it, with family and model, which tell apart what virtual machines call alike.</summary>

@@ -38,6 +38,7 @@ internal sealed class SmallKernels(IBackend backend)
             ["ExpandedAttention"] = (kernels, _) => kernels.ExpandedAttention(),
             ["SelectExperts"] = (kernels, _) => kernels.SelectExperts(),
             ["ArgMax"] = (kernels, _) => kernels.ArgMax(),
+            ["TopLogits"] = (kernels, _) => kernels.TopLogits(),
             ["ExpertOrder"] = (kernels, _) => kernels.RoutedExperts(WeightEncoding.F32),
             ["RoutedExperts"] = (kernels, encoding) => kernels.RoutedExperts(encoding),
         };
@@ -265,6 +266,18 @@ internal sealed class SmallKernels(IBackend backend)
         int[] found = new int[3];
         columns.Download(found);
         return Array.ConvertAll(found, column => (float)column);
+    }
+
+    private float[] TopLogits()
+    {
+        // One part is full and one is not.
+        using var x = Floats(1100);
+        using var inverse = Floats(1);
+        using var list = backend.Allocate<TopLogit>(TopLogit.ListLength);
+        backend.TryListTop(Activations.Dense(x, 1100), inverse, list, 1);
+        var found = new TopLogit[TopLogit.ListLength];
+        list.Download(found);
+        return [.. found.SelectMany(entry => new[] { entry.Logit, entry.Token })];
     }
 
     private float[] RoutedExperts(WeightEncoding encoding)

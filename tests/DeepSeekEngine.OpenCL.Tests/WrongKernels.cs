@@ -33,7 +33,7 @@ internal sealed class WrongKernels
         Assume.That(IlgpuDevices.OpenCl, Is.Not.Empty);
         using Context context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2));
         using Accelerator accelerator = IlgpuDevices.OpenCl[0].CreateAccelerator(context);
-        using KernelLoader loader = new(accelerator);
+        using KernelLoader loader = new(accelerator, driverThreads: 0);
         using var values = accelerator.Allocate1D<float>(GroupSize);
         using AcceleratorStream stream = accelerator.CreateStream();
         values.MemSetToZero(stream);

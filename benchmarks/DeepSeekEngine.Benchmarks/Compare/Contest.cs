@@ -89,10 +89,10 @@ internal sealed class Contest : IDisposable
             model.SetContext(context);
             var prefill = model.Prefill(prompt);
             Thread.Sleep(IdleMilliseconds);
-            var before = limits.ReadBandwidth();
+            var before = limits.MemoryBandwidth();
             var seconds = model.Decode(decode);
             Thread.Sleep(IdleMilliseconds);
-            return new Sample(prefill, seconds, (before + limits.ReadBandwidth()) / 2);
+            return new Sample(prefill, seconds, (before + limits.MemoryBandwidth()) / 2);
         }
     }
 

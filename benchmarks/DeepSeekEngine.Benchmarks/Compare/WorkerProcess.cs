@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Benchmarks.Models;
 using DeepSeekEngine.Benchmarks.Synthetic;
 using DeepSeekEngine.Kernels;
@@ -42,10 +43,13 @@ internal sealed class WorkerProcess : ITimedModel
     {
         var config = Shapes.Of(arguments.Text("shape", "mid9"), arguments.Number("layers", 0));
         var (threads, context, prompt) = (arguments.Number("threads", 0), arguments.Number("context", 512), arguments.Number("prompt", 512));
-        using ITimedModel model = arguments.Value("gguf") is { } path
+        var path = arguments.Value("gguf");
+        using var backend = path is null ? SimdBackend.Fastest(threads) : null;
+        using ITimedModel model = path is not null
             ? new LlamaModel(arguments.Text("llama", "."), path, config.VocabSize, context, threads)
             : new SyntheticModel(
-                config, arguments.Names<WeightEncoding>("format", "BF16")[0], threads, prompt, context, arguments.Text("pages", "huge") == "huge");
+                backend!, config, arguments.Names<WeightEncoding>("format", "BF16")[0], prompt, context,
+                arguments.Text("pages", "huge") == "huge");
         Print((model as SyntheticModel)?.ActiveBytes ?? 0);
         while (Console.ReadLine()?.Split(' ') is [var method, var argument])
         {

@@ -12,7 +12,7 @@ internal static class LimitsCommand
         {
             using var limits = new MachineLimits(count);
             var samples = Enumerable.Range(0, rounds)
-                .Select(_ => (Read: limits.ReadBandwidth(), Float: limits.FloatOperations(), BFloat16: limits.BFloat16Operations(), Byte: limits.ByteOperations()))
+                .Select(_ => (Read: limits.MemoryBandwidth(), Float: limits.FloatOperations(), BFloat16: limits.BFloat16Operations(), Byte: limits.ByteOperations()))
                 .ToArray();
             table.Add(
                 $"{count}",

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DeepSeekEngine.Benchmarks.Operations;
 using DeepSeekEngine.Benchmarks.Synthetic;
 using DeepSeekEngine.Kernels.Cpu;
 
@@ -8,7 +9,7 @@ namespace DeepSeekEngine.Benchmarks.Limits;
 /// What the machine can do at this moment, measured with the threads the library computes with. Other work on the machine and its
 /// clock change these within seconds, so they are measured before and after what they are the limit of.
 /// </summary>
-internal sealed unsafe class MachineLimits : IDisposable
+internal sealed unsafe class MachineLimits : IDeviceLimits
 {
     private const int TasksPerWorker = 4;
     private readonly Arena _arena = new();
@@ -31,13 +32,22 @@ internal sealed unsafe class MachineLimits : IDisposable
         _results = _arena.Take(_pool.Workers * TasksPerWorker * 64L);
 
         // The first measurement would count the compiler's work.
-        _ = ReadBandwidth() + FloatOperations() + BFloat16Operations() + ByteOperations();
+        _ = MemoryBandwidth() + FloatOperations() + BFloat16Operations() + ByteOperations();
     }
 
     public int Threads => _pool.Workers;
 
+    public string Probe => "the probe reads memory";
+
+    public double Arithmetic(Operands on) => on switch
+    {
+        Operands.Int8 => ByteOperations(),
+        Operands.BFloat16 => BFloat16Operations(),
+        _ => FloatOperations(),
+    };
+
     /// <summary>Bytes a second read from memory once.</summary>
-    public double ReadBandwidth()
+    public double MemoryBandwidth()
     {
         var job = new ReadJob { Memory = _memory, Sums = (long*)_results };
         return Rate(ref job, (int)(_bytes / ReadJob.TaskBytes), _bytes);

@@ -1,30 +1,35 @@
+using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Benchmarks.Synthetic;
 using DeepSeekEngine.Kernels;
-using DeepSeekEngine.Kernels.Cpu.Emitted;
 using DeepSeekEngine.Model;
 
 namespace DeepSeekEngine.Benchmarks.Models;
 
-/// <summary>This library's forward pass on the processor over synthetic weights.</summary>
+/// <summary>This library's forward pass over synthetic weights.</summary>
 internal sealed class SyntheticModel : ITimedModel
 {
     private readonly Arena _arena;
-    private readonly SimdBackend _backend;
     private readonly SyntheticWeights _weights;
     private readonly TimedTransformer _transformer;
 
-    /// <param name="threads">0 for one a processor.</param>
+    /// <param name="backend">What computes it; outlives it.</param>
     /// <param name="hugePages">Whether the weights lie in huge pages, as a copy in memory can and a mapped file cannot.</param>
-    public SyntheticModel(ModelConfig config, WeightEncoding format, int threads, int maxPrefill, int maxContext, bool hugePages)
+    /// <exception cref="InsufficientMemoryException">The device has not that much memory.</exception>
+    public SyntheticModel(IBackend backend, ModelConfig config, WeightEncoding format, int maxPrefill, int maxContext, bool hugePages = true)
     {
         _arena = new Arena(hugePages);
-        _backend = SimdBackend.Fastest(threads);
-        _weights = new SyntheticWeights(config, format, _arena);
-        _transformer = new TimedTransformer(_backend, _weights, config, maxPrefill, maxContext);
+        try
+        {
+            _weights = new SyntheticWeights(config, format, _arena, copied: backend is not SimdBackend);
+            _transformer = new TimedTransformer(backend, _weights, config, maxPrefill, maxContext);
+        }
+        catch
+        {
+            _arena.Dispose();
+            throw;
+        }
     }
-
-    public string Device => _backend.DeviceName;
 
     public long TotalBytes => _weights.TotalBytes;
 
@@ -33,6 +38,9 @@ internal sealed class SyntheticModel : ITimedModel
 
     /// <summary>Bytes of the cache one token reads at this context.</summary>
     public double CacheBytes => _transformer.CacheBytes;
+
+    /// <summary>Bytes of a layer's weights.</summary>
+    public long LayerBytes(int layer) => _weights.LayerBytes(layer);
 
     public void SetContext(int tokens) => _transformer.SetContext(tokens);
 
@@ -43,7 +51,6 @@ internal sealed class SyntheticModel : ITimedModel
     public void Dispose()
     {
         _transformer.Dispose();
-        _backend.Dispose();
         _arena.Dispose();
     }
 }

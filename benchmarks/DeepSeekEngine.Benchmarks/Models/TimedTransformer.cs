@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Backends;
 using DeepSeekEngine.Benchmarks.Synthetic;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Model;
@@ -7,7 +7,7 @@ using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine.Benchmarks.Models;
 
-/// <summary>This library's forward pass on the processor. Tokens are random, so that experts vary.</summary>
+/// <summary>This library's forward pass, as it decodes greedily. Tokens are random, so that experts vary.</summary>
 internal sealed class TimedTransformer : ITimedModel
 {
     private readonly Random _random;
@@ -15,10 +15,10 @@ internal sealed class TimedTransformer : ITimedModel
     private readonly BlockTable _table;
     private readonly Batch _batch;
     private readonly int[] _tokens;
-    private readonly float[] _logits;
+    private readonly int[] _next = new int[1];
     private int _context;
 
-    public TimedTransformer(SimdBackend backend, IWeightSource source, ModelConfig config, int maxPrefill, int maxContext, int seed = 1)
+    public TimedTransformer(IBackend backend, IWeightSource source, ModelConfig config, int maxPrefill, int maxContext, int seed = 1)
     {
         _random = new Random(seed);
         var limits = new StepLimits(maxPrefill, 1, 1, maxContext, maxContext);
@@ -27,8 +27,8 @@ internal sealed class TimedTransformer : ITimedModel
         _table.Reserve(maxContext);
         _batch = new Batch(maxPrefill, 1, 1);
         _tokens = new int[maxPrefill];
-        _logits = new float[config.VocabSize];
         FillCache();
+        _transformer.Prepare(null);
     }
 
     /// <summary>Bytes of the cache one token reads at this context.</summary>
@@ -70,7 +70,7 @@ internal sealed class TimedTransformer : ITimedModel
         _batch.Clear();
         _batch.Add(_table, _tokens.AsSpan(0, tokens), position, outputs: 1);
         _transformer.Forward(_batch);
-        _transformer.Logits(0, _logits);
+        _transformer.MostProbable(_next, _transformer.Config.VocabSize);
     }
 
     /// <summary>Random latents at every position, so that a long context need not be computed before it is measured.</summary>

@@ -1,5 +1,6 @@
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Benchmarks.Devices;
 using DeepSeekEngine.Benchmarks.Synthetic;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels;
@@ -8,33 +9,38 @@ using DeepSeekEngine.Model;
 namespace DeepSeekEngine.Benchmarks.Operations;
 
 /// <summary>Operations with the memory they work on.</summary>
-internal sealed class OperationSet : IDisposable
+internal sealed partial class OperationSet : IDisposable
 {
-    /// <summary>Weights far beyond the caches.</summary>
-    private const long WeightBytes = 512L << 20;
+    /// <summary>Tables of experts a device is given beforehand, so that calls need not bring their own.</summary>
+    private const int ExpertTables = 64;
 
-    private readonly ModelConfig _config = Shapes.Of("v2-lite");
-    private readonly SimdBackend _backend;
+    private readonly ModelConfig _config;
+    private readonly long _weightBytes;
+    private readonly IBackend _backend;
     private readonly Arena _arena = new();
     private readonly SyntheticMatrices _matrices;
     private readonly List<IDisposable> _owned = [];
     private readonly List<Operation> _operations = [];
     private readonly (string Format, Operands Operands) _attention;
 
-    private OperationSet(int threads)
+    private OperationSet(IBackend backend, ModelConfig config, long weightBytes)
     {
-        _backend = SimdBackend.Fastest(threads);
-        _matrices = new SyntheticMatrices(_arena);
-        var row = _config.Attention.CacheRow;
-        _attention = _backend.CacheRowLength(row) < row ? ("BF16", Operands.BFloat16) : ("F32", Operands.Float32);
+        (_backend, _config, _weightBytes) = (backend, config, weightBytes);
+        _matrices = new SyntheticMatrices(_arena, shared: backend is not SimdBackend);
+        var row = config.Attention.CacheRow;
+        _attention = backend.CacheRowLength(row) < row ? ("BF16", Operands.BFloat16) : ("F32", Operands.Float32);
     }
 
     public IReadOnlyList<Operation> Operations => _operations;
 
+    /// <param name="backend">What does them; outlives the set.</param>
+    /// <param name="config">At whose widths.</param>
+    /// <param name="weightBytes">Bytes of weights an operation's calls are spread over: far beyond the caches.</param>
     /// <exception cref="ArgumentException">There is no such kind.</exception>
-    public static OperationSet Of(string kind, WeightEncoding format, int[] tokens, int[] contexts, int threads)
+    public static OperationSet Of(
+        IBackend backend, ModelConfig config, string kind, WeightEncoding format, int[] tokens, int[] contexts, long weightBytes)
     {
-        var set = new OperationSet(threads);
+        var set = new OperationSet(backend, config, weightBytes);
         switch (kind)
         {
             case "linear":
@@ -52,6 +58,9 @@ internal sealed class OperationSet : IDisposable
             case "elements":
                 set.AddElements(tokens);
                 break;
+            case "decode":
+                set.AddDecode(format, contexts);
+                break;
             default:
                 throw new ArgumentException($"There is no operation '{kind}'.", nameof(kind));
         }
@@ -61,8 +70,8 @@ internal sealed class OperationSet : IDisposable
 
     public void Dispose()
     {
+        _backend.Wait();
         _owned.ForEach(owned => owned.Dispose());
-        _backend.Dispose();
         _arena.Dispose();
     }
 
@@ -72,7 +81,7 @@ internal sealed class OperationSet : IDisposable
         var first = _matrices.Create(format, rows, columns);
         var bytes = first.ByteLength;
         Matrix[] weights = [Own(_backend.LoadMatrix(first)),
-            .. Enumerable.Range(1, (int)(WeightBytes / bytes)).Select(_ => Own(_backend.LoadMatrix(_matrices.Create(format, rows, columns))))];
+            .. Enumerable.Range(1, (int)(_weightBytes / bytes)).Select(_ => Own(_backend.LoadMatrix(_matrices.Create(format, rows, columns))))];
         var (x, y) = (Random(tokens.Max(), columns), Random(tokens.Max(), rows));
         foreach (var count in tokens)
         {
@@ -91,37 +100,47 @@ internal sealed class OperationSet : IDisposable
         var (most, chosen) = (tokens.Max(), router.ExpertsPerToken);
         var (x, y, work) = (Random(most, hidden), Random(most, hidden), Random(most * chosen, intermediate));
         var weights = Random(most, chosen);
-        var ids = Own(_backend.Allocate<int>((long)most * chosen));
         foreach (var count in tokens)
         {
-            // Every token's experts differ from the next one's; what one call reads is left to the caches only once the others have been.
-            var table = new int[count * chosen];
+            var tables = ExpertIds(router, count);
             var next = 0;
             var distinct = Math.Min(router.Experts, count * chosen);
             _operations.Add(new Operation(
                 $"RoutedExperts {chosen} of {router.Experts}, {intermediate} x {hidden}", $"{format}", count, distinct * expertBytes,
-                6.0 * hidden * intermediate * chosen * count, OperandsOf(format), () =>
-                {
-                    for (var i = 0; i < table.Length; i++)
-                    {
-                        table[i] = next++ % router.Experts;
-                    }
-
-                    ids.Upload(table);
-                    _backend.RoutedExperts(x, ids, weights, gate.Matrices, up.Matrices, down.Matrices, work, y, count);
-                }));
+                6.0 * hidden * intermediate * chosen * count, OperandsOf(format),
+                () => _backend.RoutedExperts(
+                    x, tables[next++ % tables.Length], weights, gate.Matrices, up.Matrices, down.Matrices, work, y, count)));
         }
 
-        (ExpertMatrices Matrices, long Bytes) Experts(int rows, int columns)
+        (ExpertMatrices Matrices, double Bytes) Experts(int rows, int columns) => this.Experts(format, router.Experts, rows, columns);
+    }
+
+    private (ExpertMatrices Matrices, double Bytes) Experts(WeightEncoding format, int experts, int rows, int columns)
+    {
+        var views = new WeightMatrix[experts];
+        for (var e = 0; e < views.Length; e++)
         {
-            var views = new WeightMatrix[router.Experts];
-            for (var e = 0; e < views.Length; e++)
-            {
-                views[e] = _matrices.Create(format, rows, columns);
-            }
-
-            return (Own(_backend.LoadExperts(views)), views.Sum(view => view.ByteLength));
+            views[e] = _matrices.Create(format, rows, columns);
         }
+
+        return (Own(_backend.LoadExperts(views)), views.Sum(view => (double)view.ByteLength));
+    }
+
+    /// <summary>
+    /// Chosen experts of so many tokens, for one call after the other: every token's differ from the next one's, and what one call reads is
+    /// left to the caches only once the others have been.
+    /// </summary>
+    private DeviceArray<int>[] ExpertIds(RouterShape router, int count)
+    {
+        var next = 0;
+        var tables = new DeviceArray<int>[ExpertTables];
+        for (var i = 0; i < tables.Length; i++)
+        {
+            tables[i] = Own(_backend.Allocate<int>((long)count * router.ExpertsPerToken));
+            tables[i].Upload([.. Enumerable.Range(0, count * router.ExpertsPerToken).Select(_ => next++ % router.Experts)]);
+        }
+
+        return tables;
     }
 
     private void AddLatentAttention(int[] contexts)
@@ -130,25 +149,26 @@ internal sealed class OperationSet : IDisposable
         var longest = contexts.Max();
 
         // As many layers' caches as do not stay in the processor's.
-        var row = _backend.CacheRowLength(shape.CacheRow);
-        Activations[] caches = [.. Enumerable.Range(0, 16).Select(layer => Cache(layer))];
+        Activations[] caches = [.. Enumerable.Range(0, 16).Select(layer => Cache(longest, layer))];
         var (absorbed, result) = (Random(1, shape.Heads * shape.CacheRow), Random(1, shape.Heads * shape.Latent));
         foreach (var context in contexts)
         {
             var tables = Tables(1, context - 1, context);
             var next = 0;
             _operations.Add(new Operation(
-                $"LatentAttention at {context}", _attention.Format, 1, (double)context * row * sizeof(float),
+                $"LatentAttention at {context}", _attention.Format, 1, (double)context * caches[0].Width * sizeof(float),
                 2.0 * context * shape.Heads * (shape.CacheRow + shape.Latent), _attention.Operands,
                 () => _backend.LatentAttention(absorbed, caches[next++ % caches.Length], tables, shape, result, 1)));
         }
+    }
 
-        Activations Cache(int layer)
-        {
-            var array = Own(_backend.Allocate<float>((long)longest * row));
-            SyntheticCache.Fill(array, layer);
-            return Activations.Dense(array, row);
-        }
+    /// <summary>A layer's, as the backend stores it.</summary>
+    private Activations Cache(int rows, int layer)
+    {
+        var width = _backend.CacheRowLength(_config.Attention.CacheRow);
+        var array = Own(_backend.Allocate<float>((long)rows * width));
+        SyntheticCache.Fill(array, layer);
+        return Activations.Dense(array, width);
     }
 
     private void AddExpandedAttention(int[] tokens)

@@ -6,7 +6,7 @@ namespace DeepSeekEngine.Benchmarks.Synthetic;
 /// <summary>The true dimensions of published models, and of slices of them that fit a small machine.</summary>
 internal static class Shapes
 {
-    public static IReadOnlyList<string> Names { get; } = ["mid9", "v2-lite", "moonlight", "r1"];
+    public static IReadOnlyList<string> Names { get; } = ["mid9", "v2-lite", "moonlight", "r1", "tiny"];
 
     /// <param name="layers">As many decoder layers, of which the published number is dense; 0 for the shape's own.</param>
     /// <exception cref="ArgumentException">There is no such shape.</exception>
@@ -26,6 +26,13 @@ internal static class Shapes
             // One dense and one MoE layer of the 61: a layer is as it is in R1, only the output head weighs more than its share.
             "r1" => Config(
                 Architecture.DeepSeekV3, 129280, 7168, 2, 1536, 128, 18432, 2048, 1, 1, 10000, Sigmoid(256, 8, 8, 4, 2.5f)),
+
+            // R1's architecture at widths with which a step takes seconds where every thread of a kernel is one of the system.
+            "tiny" => Config(
+                Architecture.DeepSeekV3, 512, 64, 2, 32, 2, 128, 64, 1, 1, 10000, Sigmoid(8, 2, 2, 1, 2.5f)) with
+            {
+                Attention = new MlaShape { Heads = 2, Nope = 16, Rope = 16, Value = 16, Latent = 32, Scale = 1f / MathF.Sqrt(32) },
+            },
             _ => throw new ArgumentException($"There is no shape '{name}'; there are {string.Join(", ", Names)}."),
         };
         return layers > 0 ? config with { Layers = layers } : config;

@@ -3,10 +3,13 @@ using DeepSeekEngine.Kernels;
 namespace DeepSeekEngine.Benchmarks.Synthetic;
 
 /// <summary>
-/// Matrices of random values in every encoding, each with memory of its own. The values have either sign and magnitudes spread evenly
+/// Matrices of random values in every encoding. The values have either sign and magnitudes spread evenly
 /// over four powers of two, a root mean square of about 0.055: never zero, subnormal or NaN, and activations stay of the order of 1.
 /// </summary>
-internal sealed unsafe class SyntheticMatrices(Arena arena)
+/// <param name="shared">
+/// Whether matrices of one encoding and shape are the same memory: for a device that copies them to memory of its own.
+/// </param>
+internal sealed unsafe class SyntheticMatrices(Arena arena, bool shared = false)
 {
     /// <summary>The multiplier of an eight-bit integer that gives these magnitudes.</summary>
     public const float Int8Scale = 7.5e-4f;
@@ -16,9 +19,37 @@ internal sealed unsafe class SyntheticMatrices(Arena arena)
 
     private const float F8Scale = 1f / 256;
     private const int F8Block = 128;
+    private readonly Dictionary<(WeightEncoding, int, int), WeightMatrix> _created = [];
     private ulong _seed;
 
     public WeightMatrix Create(WeightEncoding encoding, int rows, int columns)
+    {
+        if (!shared)
+        {
+            return New(encoding, rows, columns);
+        }
+
+        if (!_created.TryGetValue((encoding, rows, columns), out var matrix))
+        {
+            matrix = New(encoding, rows, columns);
+            _created.Add((encoding, rows, columns), matrix);
+        }
+
+        return matrix;
+    }
+
+    /// <summary>Which bits of 64 random ones make values of these magnitudes, and which are set besides.</summary>
+    public static (ulong Mask, ulong Set) Bits(WeightEncoding encoding) => encoding switch
+    {
+        WeightEncoding.F32 => (0x81FFFFFF_81FFFFFFUL, 0x3C000000_3C000000UL),
+        WeightEncoding.F16 => (0x8FFF8FFF_8FFF8FFFUL, 0x20002000_20002000UL),
+        WeightEncoding.BF16 => (0x81FF81FF_81FF81FFUL, 0x3C003C00_3C003C00UL),
+        WeightEncoding.F8E4M3 => (0x9F9F9F9F_9F9F9F9FUL, 0x40404040_40404040UL),
+        WeightEncoding.Int8 => (ulong.MaxValue, 0x01010101_01010101UL),
+        _ => (ulong.MaxValue, 0UL),
+    };
+
+    private WeightMatrix New(WeightEncoding encoding, int rows, int columns)
     {
         var matrix = new WeightMatrix { Encoding = encoding, Rows = rows, Columns = columns, Data = null };
         matrix = matrix with { Data = arena.Take(matrix.ByteLength) };
@@ -39,17 +70,6 @@ internal sealed unsafe class SyntheticMatrices(Arena arena)
 
         return matrix;
     }
-
-    /// <summary>Which bits of 64 random ones make values of these magnitudes, and which are set besides.</summary>
-    public static (ulong Mask, ulong Set) Bits(WeightEncoding encoding) => encoding switch
-    {
-        WeightEncoding.F32 => (0x81FFFFFF_81FFFFFFUL, 0x3C000000_3C000000UL),
-        WeightEncoding.F16 => (0x8FFF8FFF_8FFF8FFFUL, 0x20002000_20002000UL),
-        WeightEncoding.BF16 => (0x81FF81FF_81FF81FFUL, 0x3C003C00_3C003C00UL),
-        WeightEncoding.F8E4M3 => (0x9F9F9F9F_9F9F9F9FUL, 0x40404040_40404040UL),
-        WeightEncoding.Int8 => (ulong.MaxValue, 0x01010101_01010101UL),
-        _ => (ulong.MaxValue, 0UL),
-    };
 
     private static void SetScales(WeightMatrix matrix)
     {

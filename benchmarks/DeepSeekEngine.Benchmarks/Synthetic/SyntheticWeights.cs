@@ -5,19 +5,24 @@ using DeepSeekEngine.Weights;
 namespace DeepSeekEngine.Benchmarks.Synthetic;
 
 /// <summary>
-/// A model's tensors made up as they are asked for, every matrix with memory of its own, so that a step reads as many bytes as that of
-/// a real model. The embedding and the router keep the encoding checkpoints have them in, and in a packed model so does what the
-/// library does not pack.
+/// A model's tensors made up as they are asked for, every matrix with memory of its own where the model is computed, so that a step
+/// reads as many bytes as that of a real model. The embedding and the router keep the encoding checkpoints have them in, and in a packed
+/// model so does what the library does not pack.
 /// </summary>
-internal sealed class SyntheticWeights(ModelConfig config, WeightEncoding format, Arena arena) : IWeightSource
+/// <param name="copied">Whether the device copies what it is given to memory of its own, so that matrices may share theirs here.</param>
+internal sealed class SyntheticWeights(ModelConfig config, WeightEncoding format, Arena arena, bool copied = false) : IWeightSource
 {
-    private readonly SyntheticMatrices _matrices = new(arena);
+    private readonly SyntheticMatrices _matrices = new(arena, copied);
+    private readonly Dictionary<string, long> _layerBytes = [];
 
     /// <summary>Bytes of all matrices.</summary>
     public long TotalBytes { get; private set; }
 
     /// <summary>Bytes of matrices one token reads: the chosen experts' and all others but the embedding's.</summary>
     public double ActiveBytes { get; private set; }
+
+    /// <summary>Bytes of a layer's matrices.</summary>
+    public long LayerBytes(int layer) => _layerBytes[$"{layer}"];
 
     public bool Contains(string name) => true;
 
@@ -40,6 +45,11 @@ internal sealed class SyntheticWeights(ModelConfig config, WeightEncoding format
         var matrix = _matrices.Create(Encoding(name), rows, columns);
         var bytes = matrix.ByteLength + ((long)matrix.ScaleRows * matrix.ScaleColumns * sizeof(float));
         TotalBytes += bytes;
+        if (name.Split('.') is ["model", "layers", var layer, ..])
+        {
+            _layerBytes[layer] = _layerBytes.GetValueOrDefault(layer) + bytes;
+        }
+
         ActiveBytes += name switch
         {
             _ when IsEmbedding(name) => 0,

@@ -109,10 +109,23 @@ internal static class ArgMax
         }
     }
 
-    private static Best None() => new() { Key = int.MinValue, Column = int.MaxValue };
+    /// <summary>What comes after every column there is: minus infinity in none of them.</summary>
+    public static Best Last() => new() { Key = MinusInfinity, Column = int.MaxValue };
+
+    /// <summary>The value whose key this is.</summary>
+    public static float Value(int key)
+    {
+        int bits = key;
+        if (key < 0)
+        {
+            bits = key ^ int.MaxValue;
+        }
+
+        return Interop.IntAsFloat((uint)bits);
+    }
 
     /// <summary>Ascends with the value; what is not a number comes last.</summary>
-    private static int Key(float value)
+    public static int Key(float value)
     {
         int bits = (int)Interop.FloatAsInt(value);
         int magnitude = bits & int.MaxValue;
@@ -128,4 +141,6 @@ internal static class ArgMax
 
         return key;
     }
+
+    private static Best None() => new() { Key = int.MinValue, Column = int.MaxValue };
 }

@@ -145,6 +145,13 @@ internal interface IBackend : IDeviceMemory, IDisposable
     /// </summary>
     void ArgMax(Activations x, DeviceArray<int> columns, int count);
 
+    /// <summary>
+    /// lists[t] = the list of the largest of x[t] that <see cref="TopLogit"/> describes, with T = 1 / inverseTemperatures[t].
+    /// </summary>
+    /// <param name="lists">[count, <see cref="TopLogit.ListLength"/>].</param>
+    /// <returns>False, with nothing done, where the host reads x itself as easily as lists.</returns>
+    bool TryListTop(Activations x, DeviceArray<float> inverseTemperatures, DeviceArray<TopLogit> lists, int count);
+
     // What follows is made of operations above, with their bits. A backend for which issuing an operation is not free does it in fewer.
 
     /// <summary>normed[t] = RMSNorm(x[t]); y[t] = normed[t] W^T and, unless v is null, z[t] = normed[t] V^T.</summary>

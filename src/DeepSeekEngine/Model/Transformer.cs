@@ -1,5 +1,6 @@
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Cache;
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine.Model;
@@ -126,6 +127,26 @@ internal sealed class Transformer : IDisposable
         var w = Workspace;
         _devices[^1].ArgMax(w.Logits.Columns(0, vocabulary), w.Chosen, tokens.Length);
         w.Chosen.Download(tokens);
+    }
+
+    /// <summary>
+    /// Waits for the step and copies to the host, of each of its first outputs, the list of the largest logits of the first
+    /// <paramref name="vocabulary"/> tokens, as <see cref="TopLogit"/> describes it.
+    /// </summary>
+    /// <param name="inverseTemperatures">1 / T of each of these outputs.</param>
+    /// <param name="lists">[outputs, <see cref="TopLogit.ListLength"/>].</param>
+    /// <returns>False, with nothing done, where all logits are as easily had.</returns>
+    public bool TryTopLogits(ReadOnlySpan<float> inverseTemperatures, Span<TopLogit> lists, int vocabulary)
+    {
+        var w = Workspace;
+        w.InverseTemperatures.Upload(inverseTemperatures);
+        if (!_devices[^1].TryListTop(w.Logits.Columns(0, vocabulary), w.InverseTemperatures, w.TopLogits, inverseTemperatures.Length))
+        {
+            return false;
+        }
+
+        w.TopLogits.Download(lists);
+        return true;
     }
 
     /// <summary>The activations of the device a layer is on; -1 is the embedding.</summary>

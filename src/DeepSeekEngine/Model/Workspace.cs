@@ -1,4 +1,5 @@
 using DeepSeekEngine.Backends;
+using DeepSeekEngine.Kernels;
 
 namespace DeepSeekEngine.Model;
 
@@ -38,6 +39,8 @@ internal sealed class Workspace : IDisposable
             OutputHidden = Rows(maxOutputs, config.HiddenSize);
             Logits = Rows(maxOutputs, config.VocabSize);
             Chosen = Own(memory.Allocate<int>(maxOutputs));
+            InverseTemperatures = Own(memory.Allocate<float>(maxOutputs));
+            TopLogits = Own(memory.Allocate<TopLogit>((long)maxOutputs * TopLogit.ListLength));
             var router = config.Router;
             RouterLogits = Rows(maxTokens, router?.Experts ?? 0);
             ExpertWeights = Rows(maxTokens, router?.ExpertsPerToken ?? 0);
@@ -89,6 +92,12 @@ internal sealed class Workspace : IDisposable
 
     /// <summary>The most probable token of each output, as <see cref="IBackend.ArgMax"/> says it.</summary>
     public DeviceArray<int> Chosen { get; }
+
+    /// <summary>What each output is sampled with: 1 / T.</summary>
+    public DeviceArray<float> InverseTemperatures { get; }
+
+    /// <summary>The list of the largest logits of each output, [outputs, <see cref="TopLogit.ListLength"/>].</summary>
+    public DeviceArray<TopLogit> TopLogits { get; }
 
     public Activations RouterLogits { get; }
 

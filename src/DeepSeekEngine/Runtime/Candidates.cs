@@ -14,7 +14,6 @@ internal sealed class Candidates(int capacity)
     /// <summary>Partitions before the rest is sorted. Halving any array takes half as many, so only a hostile order uses them up.</summary>
     private const int MaxPartitions = 64;
 
-    /// <summary>The complement of the weight's bits, then the token's id: as no weight is negative, ascending keys are in order.</summary>
     private readonly ulong[] _keys = GC.AllocateUninitializedArray<ulong>(capacity);
 
     private int _count;
@@ -23,6 +22,11 @@ internal sealed class Candidates(int capacity)
     {
         static abstract double Of(ReadOnlySpan<ulong> keys);
     }
+
+    /// <summary>A token and its weight, which is not negative, as a number: in the order of tokens numbers ascend.</summary>
+    public static ulong Key(float weight, int token) => ((ulong)~BitConverter.SingleToUInt32Bits(weight) << 32) | (uint)token;
+
+    public static float Weight(ulong key) => BitConverter.UInt32BitsToSingle(~(uint)(key >> 32));
 
     /// <summary>The sum of all weights.</summary>
     public static double Sum(ReadOnlySpan<float> weights)
@@ -108,10 +112,6 @@ internal sealed class Candidates(int capacity)
 
     /// <summary>The last token of the shortest prefix whose weights sum to at least this.</summary>
     public int TokenAt(double mass) => (int)(uint)_keys[ShortestPrefix<ByWeight>(mass) - 1];
-
-    private static ulong Key(float weight, int token) => ((ulong)~BitConverter.SingleToUInt32Bits(weight) << 32) | (uint)token;
-
-    private static float Weight(ulong key) => BitConverter.UInt32BitsToSingle(~(uint)(key >> 32));
 
     /// <summary>Reorders three or more distinct keys so that the first n precede all others; returns n, 0 &lt; n &lt; length.</summary>
     private static int Partition(Span<ulong> keys)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Threading.Channels;
 using DeepSeekEngine.Diagnostics;
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Model;
 using Microsoft.Extensions.Logging;
 
@@ -17,6 +18,9 @@ internal sealed class Engine : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly float[] _logits;
     private readonly int[] _mostProbable;
+    private readonly float[] _inverseTemperatures;
+    private readonly TopLogit[] _topLogits;
+    private bool _hasTopLogits;
     private readonly int _sampledVocabulary;
     private readonly int _maxQueued;
     private readonly SpeculationGovernor _governor;
@@ -38,6 +42,8 @@ internal sealed class Engine : IAsyncDisposable
         _logger = logger;
         _logits = new float[transformer.Config.VocabSize];
         _mostProbable = new int[transformer.Limits.Outputs];
+        _inverseTemperatures = new float[transformer.Limits.Outputs];
+        _topLogits = new TopLogit[transformer.Limits.Outputs * TopLogit.ListLength];
         _sampledVocabulary = Math.Min(sampledVocabulary, _logits.Length);
         _maxQueued = options.MaxQueuedRequests;
         _governor = new SpeculationGovernor(transformer.MtpModules > 0 ? options.SpeculativeDecoding : false);
@@ -205,17 +211,27 @@ internal sealed class Engine : IAsyncDisposable
         return accepted;
     }
 
-    /// <summary>Brings the most probable tokens of the step's outputs here, where a request wants no more than that.</summary>
+    /// <summary>
+    /// Brings the most probable tokens of the step's outputs here, or their largest logits, where a request wants no more than that.
+    /// </summary>
     private void ChooseOnDevice(Batch step)
     {
+        var (wantsMostProbable, wantsTopLogits) = (false, false);
         foreach (var request in _scheduler.Answering)
         {
-            if (request.TakesMostProbable)
-            {
-                _transformer.MostProbable(_mostProbable.AsSpan(0, step.OutputCount), _sampledVocabulary);
-                return;
-            }
+            wantsMostProbable |= request.TakesMostProbable;
+            wantsTopLogits |= request.TakesTopLogits;
+            _inverseTemperatures.AsSpan(request.Output, request.OutputCount).Fill(request.TakesTopLogits ? request.InverseTemperature : 1);
         }
+
+        if (wantsMostProbable)
+        {
+            _transformer.MostProbable(_mostProbable.AsSpan(0, step.OutputCount), _sampledVocabulary);
+        }
+
+        _hasTopLogits = wantsTopLogits && _transformer.TryTopLogits(
+            _inverseTemperatures.AsSpan(0, step.OutputCount),
+            _topLogits.AsSpan(0, step.OutputCount * TopLogit.ListLength), _sampledVocabulary);
     }
 
     private bool AcceptOutput(Request request, int output)
@@ -223,6 +239,12 @@ internal sealed class Engine : IAsyncDisposable
         if (request.TakesMostProbable)
         {
             return request.Accept(_mostProbable[output]);
+        }
+
+        if (_hasTopLogits && request.TakesTopLogits
+            && request.TryAccept(_topLogits.AsSpan(output * TopLogit.ListLength, TopLogit.ListLength)) is { } isDrafted)
+        {
+            return isDrafted;
         }
 
         _transformer.Logits(output, _logits);

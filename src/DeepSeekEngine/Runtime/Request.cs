@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Threading.Channels;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Diagnostics;
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Model;
 
 namespace DeepSeekEngine.Runtime;
@@ -217,6 +218,21 @@ internal sealed class Request
     /// <summary>The same where the request <see cref="TakesMostProbable"/>.</summary>
     /// <param name="mostProbable">As <see cref="Backends.IBackend.ArgMax"/> says it.</param>
     public bool Accept(int mostProbable) => Take(ForcedToken() ?? Sampler.Checked(mostProbable));
+
+    /// <summary>Whether a list of the largest logits may be enough to choose its next token.</summary>
+    public bool TakesTopLogits => _sampler.TakesTopLogits && _logProbabilities is null;
+
+    /// <summary>What it is sampled with: 1 / T.</summary>
+    public float InverseTemperature => _sampler.InverseTemperature;
+
+    /// <summary>The same as for all logits where the request <see cref="TakesTopLogits"/>.</summary>
+    /// <param name="list">As <see cref="TopLogit"/> describes it.</param>
+    /// <returns>Null, with nothing changed, if the list does not tell; else whether it is the drafted token.</returns>
+    public bool? TryAccept(ReadOnlySpan<TopLogit> list)
+    {
+        var token = ForcedToken() ?? _sampler.SampleTop(list);
+        return token < 0 ? null : Take(token);
+    }
 
     private bool Take(int token)
     {

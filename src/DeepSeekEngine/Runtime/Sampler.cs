@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using DeepSeekEngine.Kernels;
 
 namespace DeepSeekEngine.Runtime;
 
@@ -18,7 +19,10 @@ internal sealed class Sampler
     private readonly SamplingParameters _parameters;
     private readonly TokenPenalties? _penalties;
     private readonly Candidates _candidates;
+    private readonly int _vocabularySize;
+    private readonly Shortlist? _shortlist;
     private SplitMix64 _random;
+    private double? _place;
 
     public Sampler(SamplingParameters parameters, int vocabularySize)
     {
@@ -26,10 +30,18 @@ internal sealed class Sampler
         _penalties = parameters.HasPenalties ? new TokenPenalties(parameters, vocabularySize) : null;
         _candidates = new Candidates(parameters.Temperature > 0 ? vocabularySize : 0);
         _random = new SplitMix64((ulong)parameters.Seed);
+        _vocabularySize = vocabularySize;
+        _shortlist = parameters.Temperature > 0 && _penalties is null && float.IsFinite(InverseTemperature) ? new Shortlist() : null;
     }
 
     /// <summary>Whether it always chooses the most probable token, so that it need not see logits.</summary>
     public bool TakesMostProbable => _parameters.Temperature == 0 && _penalties is null;
+
+    /// <summary>Whether it can choose from a list of the largest logits, if that tells; penalties change what those are.</summary>
+    public bool TakesTopLogits => _shortlist is not null;
+
+    /// <summary>1 / T.</summary>
+    public float InverseTemperature => 1 / _parameters.Temperature;
 
     /// <summary>Tells the repetition penalty of the prompt.</summary>
     public void AddPrompt(ReadOnlySpan<int> tokens) => _penalties?.AddPrompt(tokens);
@@ -40,7 +52,25 @@ internal sealed class Sampler
     /// <summary>Chooses a token. It becomes part of the response only by <see cref="AddGenerated"/>.</summary>
     /// <param name="logits">[vocabulary]; overwritten.</param>
     /// <exception cref="InvalidOperationException">A logit is NaN, or none is more than -inf.</exception>
-    public int Sample(Span<float> logits) => Sample(logits, _parameters.Temperature > 0 ? _random.NextDouble() : 0);
+    public int Sample(Span<float> logits)
+    {
+        var place = _parameters.Temperature > 0 ? Place() : 0;
+        _place = null;
+        return Sample(logits, place);
+    }
+
+    /// <summary>
+    /// Chooses the token that <see cref="Sample(Span{float})"/> would choose, where <see cref="TakesTopLogits"/>; -1 if the list does not
+    /// tell, and then that is to be asked.
+    /// </summary>
+    /// <param name="list">The list that <see cref="TopLogit"/> describes.</param>
+    /// <exception cref="InvalidOperationException">A logit is NaN, or none is more than -inf.</exception>
+    public int SampleTop(ReadOnlySpan<TopLogit> list)
+    {
+        var token = _shortlist!.Choose(list, _parameters, _vocabularySize, Place());
+        _place = token < 0 ? _place : null;
+        return token;
+    }
 
     /// <summary>The most probable token.</summary>
     /// <param name="token">As <see cref="Backends.IBackend.ArgMax"/> says it.</param>
@@ -68,6 +98,9 @@ internal sealed class Sampler
         TensorPrimitives.Exp<float>(logits, logits);
         return Draw(logits, u);
     }
+
+    /// <summary>The next token's place in the cumulative distribution, until one is chosen.</summary>
+    private double Place() => _place ??= _random.NextDouble();
 
     private int Draw(ReadOnlySpan<float> weights, double u)
     {

@@ -8,7 +8,7 @@ namespace DeepSeekEngine.Testing.BackendSuite;
 /// What the GPU kernels must do besides: packed weights times activations as they are, where the CPU rounds those to integers; so they
 /// are held to the same twins and tolerances as all other formats.
 /// </summary>
-public abstract class GpuOperationTests : BackendOperationTests
+public abstract partial class GpuOperationTests : BackendOperationTests
 {
     private static readonly int[][] PackedShapes =
     [

@@ -1,5 +1,6 @@
 using DeepSeekEngine.Backends.Ilgpu;
 using DeepSeekEngine.Diagnostics;
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Runtime;
 using DeepSeekEngine.Testing;
@@ -39,9 +40,39 @@ public sealed class DeviceChoiceTests
         var sampled = Greedy with { Temperature = 0.8f, TopP = 0.9f };
         var penalised = Greedy with { RepetitionPenalty = 1.3f };
         var (together, bytes) = await Generate(false, (Greedy, false), (sampled, false), (penalised, false));
-        Assert.That(bytes, Is.InRange(2 * Tokens * Vocabulary * sizeof(float), (2 * Tokens * Vocabulary + 3 * Tokens) * sizeof(float)));
+
+        // All logits of the one that is penalised, and a token and a list of each, as they are together; rarely all of the one sampled.
+        var least = Tokens * ((Vocabulary * sizeof(float)) + (3 * (sizeof(int) + (TopLogit.ListLength * 8))));
+        Assert.That(bytes, Is.InRange(least, least + (Tokens * Vocabulary * sizeof(float))));
         var (onHost, _) = await Generate(false, (Greedy, true), (sampled, true), (penalised, true));
         Assert.That(together, Is.EqualTo(onHost));
+    }
+
+    // The first, whose filter needs the whole vocabulary wherever the model is unsure, among those that do not.
+    [Test]
+    public async Task Sampled_steps_copy_a_list_a_sequence_and_are_the_hosts()
+    {
+        var sampled = new SamplingParameters { Temperature = 1, Seed = 5 };
+        SamplingParameters[] all =
+        [
+            sampled, sampled with { TopK = 20 }, sampled with { Temperature = 0.6f, TopP = 0.95f }, sampled with { MinP = 0.1f, Seed = 6 },
+        ];
+        var (listed, bytes) = await Generate(TestPaths.TinyR1, false, [.. all.Select(sampling => (sampling, false))]);
+        var (onHost, hostBytes) = await Generate(TestPaths.TinyR1, false, [.. all.Select(sampling => (sampling, true))]);
+        Assert.That(listed, Is.EqualTo(onHost));
+        var vocabulary = Math.Min(Tokenizer.VocabSize, ModelConfigReader.Read(TestPaths.TinyR1).VocabSize);
+        Assert.That(hostBytes, Is.GreaterThanOrEqualTo(4 * Tokens * vocabulary * sizeof(float)));
+        var lists = 4 * Tokens * TopLogit.ListLength * 8;
+        Assert.That(bytes, Is.InRange(lists, lists + (Tokens * hostBytes / (4 * Tokens))), "no more than one request asks for more");
+    }
+
+    [Test]
+    public async Task Sampled_drafts_are_verified_by_lists()
+    {
+        var sampled = new SamplingParameters { Temperature = 0.7f, TopK = 30, Seed = 9 };
+        var (drafted, _) = await Generate(TestPaths.TinyR1, true, (sampled, false), (sampled with { Seed = 10 }, false));
+        var (plain, _) = await Generate(TestPaths.TinyR1, false, (sampled, true), (sampled with { Seed = 10 }, true));
+        Assert.That(drafted, Is.EqualTo(plain));
     }
 
     [Test]
@@ -58,8 +89,11 @@ public sealed class DeviceChoiceTests
     /// <summary>The texts of requests that run together, each of which may ask for log-probabilities, and the bytes that took.</summary>
     private static async Task<(List<string> Texts, long Bytes)> Generate(
         bool drafts, params (SamplingParameters Sampling, bool LogProbabilities)[] requests)
+        => await Generate(TestPaths.Fixture("v3-bf16"), drafts, requests);
+
+    private static async Task<(List<string> Texts, long Bytes)> Generate(
+        string directory, bool drafts, params (SamplingParameters Sampling, bool LogProbabilities)[] requests)
     {
-        var directory = TestPaths.Fixture("v3-bf16");
         using var backend = IlgpuBackend.CreateOnCpuAccelerator();
         var config = ModelConfigReader.Read(directory);
         using var checkpoint = Checkpoint.Open(directory, config.Fp8);

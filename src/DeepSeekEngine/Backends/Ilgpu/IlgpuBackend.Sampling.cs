@@ -1,3 +1,5 @@
+using System.Numerics;
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Gpu;
 using ILGPU;
 using ILGPU.Runtime;
@@ -12,7 +14,11 @@ internal sealed partial class IlgpuBackend
 
     private readonly LoadedKernel<ArgMax.Parameters> argMax;
     private readonly LoadedKernel<ArgMax.JoinParameters> joinArgMax;
+    private readonly LoadedKernel<TopLogits.Parameters> topLogits;
+    private readonly LoadedKernel<TopLogits.JoinParameters> joinTopLogits;
     private MemoryBuffer1D<Best, Stride1D.Dense>? bests;
+    private MemoryBuffer1D<TopLogit, Stride1D.Dense>? lists1;
+    private MemoryBuffer1D<TopLogit, Stride1D.Dense>? lists2;
 
     public void ArgMax(Activations x, DeviceArray<int> columns, int count)
     {
@@ -24,7 +30,7 @@ internal sealed partial class IlgpuBackend
         RowView rows = Rows(x, count, x.Width);
         ArrayView<int> results = View(columns, count);
         int parts = Math.Clamp(x.Width / MinPartWidth, 1, Kernels.Gpu.ArgMax.MaxParts);
-        ArrayView<Best> partial = BestsOf(count);
+        ArrayView<Best> partial = Room(ref bests, (long)count * Kernels.Gpu.ArgMax.MaxParts);
         argMax.Launch(parts, count, 1, new()
         {
             X = rows,
@@ -36,21 +42,76 @@ internal sealed partial class IlgpuBackend
         joinArgMax.Launch(count, 1, 1, new() { Bests = partial, Columns = results, Parts = parts });
     }
 
-    private ArrayView<Best> BestsOf(int rows)
+    public bool TryListTop(Activations x, DeviceArray<float> inverseTemperatures, DeviceArray<TopLogit> lists, int count)
     {
-        long length = (long)rows * Kernels.Gpu.ArgMax.MaxParts;
-        if (bests is null || bests.Length < length)
+        // Shorter rows are no more to copy than their lists.
+        if (x.Width * (long)sizeof(float) <= TopLogit.ListLength * 8L)
         {
-            var larger = AllocateBuffer<Best>(length);
-            if (bests is not null)
-            {
-                Stream.Synchronize();
-                Release(bests);
-            }
-
-            bests = larger;
+            return false;
         }
 
-        return bests.View.BaseView;
+        if (!Any(count))
+        {
+            return true;
+        }
+
+        RowView rows = Rows(x, count, x.Width);
+        ArrayView<float> inverse = View(inverseTemperatures, count);
+        ArrayView<TopLogit> result = View(lists, (long)count * TopLogit.ListLength);
+        int parts = (x.Width + MinPartWidth - 1) / MinPartWidth;
+
+        // The lists of the parts, and those they are joined into: each time what the other was made of is free again.
+        ArrayView<TopLogit> from = parts == 1 ? result : Room(ref lists1, (long)count * parts * TopLogit.ListLength);
+        ArrayView<TopLogit> other = Room(ref lists2, (long)count * PartsJoined(parts) * TopLogit.ListLength);
+        topLogits.Launch(parts, count, 1, new()
+        {
+            X = rows,
+            InverseTemperatures = inverse,
+            Lists = from,
+            Width = x.Width,
+            Parts = parts,
+            PartWidth = MinPartWidth,
+            Sorted = Sorted(Math.Min(x.Width, MinPartWidth)),
+        });
+        while (parts > 1)
+        {
+            int joined = PartsJoined(parts);
+            ArrayView<TopLogit> to = joined == 1 ? result : other;
+            joinTopLogits.Launch(joined, count, 1, new()
+            {
+                Lists = from,
+                InverseTemperatures = inverse,
+                Joined = to,
+                Parts = parts,
+                JoinedParts = joined,
+                Sorted = Sorted(Math.Min(parts, TopLogits.MaxLists) * TopLogit.Count),
+            });
+            (from, other, parts) = (to, from, joined);
+        }
+
+        return true;
+    }
+
+    private static int PartsJoined(int parts) => (parts + TopLogits.MaxLists - 1) / TopLogits.MaxLists;
+
+    private static int Sorted(int logits) => (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(logits, TopLogit.Count));
+
+    /// <summary>Memory for so many elements, kept from call to call; what it held is lost when it grows.</summary>
+    private ArrayView<T> Room<T>(ref MemoryBuffer1D<T, Stride1D.Dense>? buffer, long length)
+        where T : unmanaged
+    {
+        if (buffer is null || buffer.Length < length)
+        {
+            var larger = AllocateBuffer<T>(length);
+            if (buffer is not null)
+            {
+                Stream.Synchronize();
+                Release(buffer);
+            }
+
+            buffer = larger;
+        }
+
+        return buffer.View.BaseView;
     }
 }

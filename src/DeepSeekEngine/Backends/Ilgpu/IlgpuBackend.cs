@@ -43,7 +43,7 @@ internal sealed partial class IlgpuBackend : IBackend
         Staging = new UploadStaging(accelerator, Stream);
         Landing = new DownloadLanding(accelerator);
         Uploads = new WeightUpload(accelerator);
-        loader = new KernelLoader(accelerator);
+        loader = new KernelLoader(accelerator, accelerator is CudaAccelerator ? Math.Min(8, Environment.ProcessorCount) : 0);
         orders = new StepBuffer<int>(this);
         roundedRows = new StepBuffer<Quad>(this);
         expertTiles = new StepBuffer<int>(this);
@@ -73,6 +73,8 @@ internal sealed partial class IlgpuBackend : IBackend
         expertsDown = LoadPerEncoding<RoutedExperts.DownParameters>();
         argMax = Load<ArgMax.Parameters>();
         joinArgMax = Load<ArgMax.JoinParameters>();
+        topLogits = Load<TopLogits.Parameters>();
+        joinTopLogits = Load<TopLogits.JoinParameters>();
         if (tensorCoreTokens is not null)
         {
             roundRows = Load<RoundRows.Parameters>();
@@ -102,6 +104,9 @@ internal sealed partial class IlgpuBackend : IBackend
     /// <summary>Bytes copied to the host so far.</summary>
     internal long DownloadedBytes { get; set; }
 
+    /// <summary>Whether tensor cores multiply many tokens, rounded to bfloat16.</summary>
+    internal bool HasTensorCores => tensorCoreTokens < int.MaxValue;
+
     internal AcceleratorStream Stream { get; }
 
     internal UploadStaging Staging { get; }
@@ -111,10 +116,12 @@ internal sealed partial class IlgpuBackend : IBackend
     internal WeightUpload Uploads { get; }
 
     /// <param name="memoryLimit">Bytes that may be allocated at most.</param>
+    /// <param name="tensorCores">Whether tensor cores, if there are any, multiply many tokens, rounded to bfloat16.</param>
     /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
-    public static IlgpuBackend CreateCuda(int index, long? memoryLimit = null)
+    public static IlgpuBackend CreateCuda(int index, long? memoryLimit = null, bool tensorCores = true)
         => CreateOn(
-            index >= 0 && index < IlgpuDevices.Cuda.Count ? IlgpuDevices.Cuda[index] : null, $"CUDA device {index}", memoryLimit);
+            index >= 0 && index < IlgpuDevices.Cuda.Count ? IlgpuDevices.Cuda[index] : null, $"CUDA device {index}", memoryLimit,
+            tensorCores);
 
     /// <summary>Any OpenCL device, CPU drivers included.</summary>
     /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
@@ -206,7 +213,7 @@ internal sealed partial class IlgpuBackend : IBackend
         }
     }
 
-    private static IlgpuBackend CreateOn(IlgpuDevice? device, string name, long? memoryLimit)
+    private static IlgpuBackend CreateOn(IlgpuDevice? device, string name, long? memoryLimit, bool tensorCores = false)
     {
         if (device is null)
         {
@@ -215,8 +222,8 @@ internal sealed partial class IlgpuBackend : IBackend
 
         try
         {
-            bool hasTensorCores = device is CudaDevice { Architecture: { } architecture } && TensorCores.Exist(architecture);
-            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu, memoryLimit, hasTensorCores ? FewTokens + 1 : null);
+            tensorCores &= device is CudaDevice { Architecture: { } architecture } && TensorCores.Exist(architecture);
+            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu, memoryLimit, tensorCores ? FewTokens + 1 : null);
         }
         catch (Exception e) when (e is AcceleratorException or CapabilityNotSupportedException or NotSupportedException)
         {

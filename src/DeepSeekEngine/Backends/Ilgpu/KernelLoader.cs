@@ -24,14 +24,17 @@ internal sealed class KernelLoader : IDisposable
     private static readonly ConcurrentDictionary<(MethodInfo Method, string Target), CompiledKernel> Compiled = new();
 
     private readonly Accelerator accelerator;
+    private readonly int driverThreads;
     private readonly string? target;
     private readonly List<LoadedKernel> kernels = [];
     private readonly BlockingCollection<Action> requests = [];
     private readonly Thread thread;
 
-    public KernelLoader(Accelerator accelerator)
+    /// <param name="driverThreads">Threads for the driver's part of many kernels; 0 where it must not be done twice at a time.</param>
+    public KernelLoader(Accelerator accelerator, int driverThreads)
     {
         this.accelerator = accelerator;
+        this.driverThreads = driverThreads;
         target = accelerator switch
         {
             CudaAccelerator cuda => $"CUDA {cuda.Architecture} {cuda.InstructionSet}",
@@ -63,7 +66,7 @@ internal sealed class KernelLoader : IDisposable
     {
         LoadedKernel[] wanted = [.. kernels.Where(kernel => !kernel.IsLoaded && isWanted(kernel.Method))];
         using BlockingCollection<Action> links = [];
-        Thread[] drivers = [.. Enumerable.Range(0, accelerator is CudaAccelerator ? Math.Min(8, Environment.ProcessorCount) : 0).Select(
+        Thread[] drivers = [.. Enumerable.Range(0, driverThreads).Select(
             i => new Thread(() => RunAll(links)) { IsBackground = true, Name = $"DeepSeekEngine kernel driver {i}" })];
         Array.ForEach(drivers, driver => driver.Start());
         try

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Cpu;
 
 namespace DeepSeekEngine.Backends.Simd;
@@ -6,6 +7,8 @@ namespace DeepSeekEngine.Backends.Simd;
 /// <content>The choice of tokens.</content>
 internal sealed unsafe partial class SimdBackend
 {
+    public bool TryListTop(Activations x, DeviceArray<float> inverseTemperatures, DeviceArray<TopLogit> lists, int count) => false;
+
     public void ArgMax(Activations x, DeviceArray<int> columns, int count)
     {
         if (!Any(count))

@@ -33,7 +33,7 @@ public sealed unsafe class CudaGraphsTests
         issued = 0;
         context = Context.Create(builder => builder.CPU());
         accelerator = context.CreateCPUAccelerator(0);
-        loader = new KernelLoader(accelerator);
+        loader = new KernelLoader(accelerator, driverThreads: 0);
     }
 
     [TearDown]
