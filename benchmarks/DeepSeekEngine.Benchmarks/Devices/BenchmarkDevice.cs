@@ -42,7 +42,7 @@ internal static class BenchmarkDevice
 
     /// <summary>Whether it rounds activations to bfloat16 before it multiplies them with weights of that kind.</summary>
     public static bool RoundsActivations(this IBackend backend)
-        => backend is IlgpuBackend ilgpu ? ilgpu.HasTensorCores : backend.CacheRowLength(2) < 2;
+        => backend.RoundedTokens < int.MaxValue || backend.CacheRowLength(2) < 2;
 
     /// <summary>Waits until all that was issued is done.</summary>
     public static void Wait(this IBackend backend)

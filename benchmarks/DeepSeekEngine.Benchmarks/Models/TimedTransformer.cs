@@ -68,6 +68,7 @@ internal sealed class TimedTransformer : ITimedModel
         }
 
         _batch.Clear();
+        _batch.MayRound = tokens >= _transformer.RoundedTokens;
         _batch.Add(_table, _tokens.AsSpan(0, tokens), position, outputs: 1);
         _transformer.Forward(_batch);
         _transformer.MostProbable(_next, _transformer.Config.VocabSize);

@@ -19,8 +19,8 @@ internal interface IDeviceMemory
 /// <summary>
 /// The operations a forward pass is made of. They are issued in order from one thread at a time and may complete later: only
 /// <see cref="DeviceArray{T}.Download"/> waits. None allocates managed memory once it has run for a given shape, and none depends
-/// on what other tokens are in the step: a token's result is bit-identical whatever <c>count</c> it is computed with, except that
-/// a GPU with tensor cores rounds the activations of many tokens to bfloat16 before it multiplies them, and those of few not.
+/// on what other tokens are in the step: a token's result is bit-identical whatever <c>count</c> it is computed with, except where
+/// <see cref="RoundedTokens"/> says otherwise and <see cref="BeginStep"/> allowed it.
 /// Arithmetic is float32 unless said otherwise; inputs and outputs do not overlap unless said otherwise.
 /// </summary>
 internal interface IBackend : IDeviceMemory, IDisposable
@@ -30,6 +30,17 @@ internal interface IBackend : IDeviceMemory, IDisposable
 
     /// <summary>Bytes that may still be allocated.</summary>
     long AvailableBytes { get; }
+
+    /// <summary>
+    /// Tokens of an operation from which on their activations may be rounded to bfloat16 before they are multiplied, and those of fewer are
+    /// not. <see cref="int.MaxValue"/>: it makes no difference how many there are.
+    /// </summary>
+    int RoundedTokens => int.MaxValue;
+
+    /// <summary>Says of the operations that follow whether they may round as <see cref="RoundedTokens"/> has it; at first they may.</summary>
+    void BeginStep(bool mayRound)
+    {
+    }
 
     /// <summary>Makes a matrix readable to the kernels, in its stored encoding. The host memory must outlive the result.</summary>
     Matrix LoadMatrix(in WeightMatrix matrix);

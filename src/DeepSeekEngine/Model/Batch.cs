@@ -36,6 +36,12 @@ internal sealed class Batch(int maxTokens, int maxSequences, int maxOutputs)
 
     public int OutputCount { get; private set; }
 
+    /// <summary>
+    /// Whether a device may round what it computes of many tokens (<see cref="Backends.IBackend.RoundedTokens"/>): all of the step is of
+    /// prompts, so much of each that it would round the sequence's tokens alone as well.
+    /// </summary>
+    public bool MayRound { get; set; }
+
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Count);
 
     public ReadOnlySpan<int> Positions => _positions.AsSpan(0, Count);
@@ -52,6 +58,7 @@ internal sealed class Batch(int maxTokens, int maxSequences, int maxOutputs)
     {
         Count = 0;
         OutputCount = 0;
+        MayRound = false;
         _sequences.AsSpan(0, _sequenceCount).Clear();
         _sequenceCount = 0;
     }

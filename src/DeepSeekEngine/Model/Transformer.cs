@@ -65,6 +65,9 @@ internal sealed class Transformer : IDisposable
     /// <summary>Multi-token-prediction modules the checkpoint holds.</summary>
     public int MtpModules => _parts.Mtp.Length;
 
+    /// <summary>Tokens of a sequence that some device rounds together (<see cref="IBackend.RoundedTokens"/>).</summary>
+    public int RoundedTokens => _devices.Min(device => device.RoundedTokens);
+
     /// <summary>Which form attention takes; results are equal up to rounding.</summary>
     public AttentionForm AttentionForm { get; set; }
 
@@ -215,6 +218,7 @@ internal sealed class Transformer : IDisposable
         }
 
         var stage = _parts.Stages[device];
+        _devices[device].BeginStep(batch.MayRound);
         return new Step(_devices[device], stage.Workspace, batch, stage.Tables.Upload(batch), stage.Rope, AttentionForm)
         {
             Host = _host,

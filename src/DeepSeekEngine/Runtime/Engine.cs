@@ -38,7 +38,7 @@ internal sealed class Engine : IAsyncDisposable
         string name, Transformer transformer, EngineOptions options, int prefillChunk, int sampledVocabulary, ILogger logger)
     {
         _transformer = transformer;
-        _scheduler = new Scheduler(transformer.Limits, transformer.Cache.Pool, options.MaxConcurrentRequests, prefillChunk);
+        _scheduler = new Scheduler(transformer.Limits, transformer.Cache.Pool, options.MaxConcurrentRequests, prefillChunk, transformer.RoundedTokens);
         _logger = logger;
         _logits = new float[transformer.Config.VocabSize];
         _mostProbable = new int[transformer.Limits.Outputs];
@@ -258,6 +258,7 @@ internal sealed class Engine : IAsyncDisposable
     private void Draft(Batch step)
     {
         _drafts!.Clear();
+        _drafts.MayRound = step.MayRound;
         for (var i = 0; i < _scheduler.InStep.Length; i++)
         {
             _scheduler.InStep[i].AddTo(_drafts, step.Sequences[i]);

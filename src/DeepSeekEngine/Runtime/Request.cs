@@ -76,6 +76,9 @@ internal sealed class Request
     /// <summary>Whether all but the last of its tokens are in the cache.</summary>
     public bool IsDecoding => TokenCount > _promptLength && Computed == TokenCount - 1;
 
+    /// <summary>Whether what is computed next is part of the prompt.</summary>
+    public bool IsInPrompt => Computed < _promptLength;
+
     public bool IsFinished { get; private set; }
 
     /// <summary>Which of the step's outputs is this request's first.</summary>

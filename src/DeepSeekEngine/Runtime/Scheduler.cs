@@ -8,27 +8,33 @@ namespace DeepSeekEngine.Runtime;
 /// Decides what each step computes: first the next token of every request that is decoding, then chunks of the prompts of those that are
 /// not yet, in order of arrival. Where a prompt is cut depends on the prompt alone, so that what else is in the step never changes a
 /// request's arithmetic. Cache blocks are taken as they are needed; where they run out, the request that came last gives up its own
-/// and is computed again later.
+/// and is computed again later. Long chunks of prompts that a device rounds and all else take turns in steps of their own, for the same
+/// reason.
 /// </summary>
 /// <remarks>
 /// Nobody waits for who came later: requests begin in the order they came, those that gave up their blocks before those that have not
 /// begun, and before anyone else takes a block the earliest has those of its next tokens. The earliest therefore advances in every step,
 /// and each has ended after no more steps than it and all that came before it would take one after the other. With cache enough, every
-/// step has the next token of each decoding request and the next chunk of a prompt, so neither keeps the other waiting.
+/// step has the next token of each decoding request and the next chunk of a prompt, so neither keeps the other waiting; where they take
+/// turns, every two steps have, and the earliest advances in one of two.
 /// </remarks>
 internal sealed class Scheduler
 {
     private readonly BlockPool _pool;
     private readonly int _maxRunning;
     private readonly int _prefillChunk;
+    private readonly int _roundedTokens;
+    private bool _isRoundedTurn;
     private readonly List<Request> _waiting = [];
     private readonly List<Request> _running = [];
     private readonly List<Request> _inStep = [];
     private readonly List<Request> _answering = [];
     private readonly Batch _batch;
 
-    public Scheduler(in StepLimits limits, BlockPool pool, int maxRunning, int prefillChunk)
+    /// <param name="roundedTokens">Tokens of a prompt from which on a chunk is computed in a step of nothing but its like.</param>
+    public Scheduler(in StepLimits limits, BlockPool pool, int maxRunning, int prefillChunk, int roundedTokens = int.MaxValue)
     {
+        _roundedTokens = roundedTokens;
         _pool = pool;
         _maxRunning = maxRunning;
         _prefillChunk = prefillChunk;
@@ -66,31 +72,15 @@ internal sealed class Scheduler
             ReserveForPrompt(earliest);
         }
 
-        for (var i = 0; i < _running.Count; i++)
+        _isRoundedTurn = !_isRoundedTurn && _roundedTokens < int.MaxValue;
+        LayOut();
+        if (_batch.Count == 0 && _roundedTokens < int.MaxValue)
         {
-            if (_running[i].IsDecoding && ReserveForDecoding(i))
-            {
-                AddToStep(_running[i]);
-            }
+            _isRoundedTurn = !_isRoundedTurn;
+            LayOut();
         }
 
-        Admit();
-        for (var i = 0; i < _running.Count; i++)
-        {
-            var request = _running[i];
-            if (request.IsDecoding)
-            {
-                continue;
-            }
-
-            request.Share();
-            if (request.NextTokens(_prefillChunk).Length <= _batch.MaxTokens - _batch.Count && !IsComputedByAnother(request)
-                && ReserveForPrompt(request))
-            {
-                AddToStep(request);
-            }
-        }
-
+        _batch.MayRound = _isRoundedTurn;
         return _batch;
     }
 
@@ -122,6 +112,41 @@ internal sealed class Scheduler
 
         FailRunning(exception);
     }
+
+    private void LayOut()
+    {
+        for (var i = 0; i < _running.Count && !_isRoundedTurn; i++)
+        {
+            if (_running[i].IsDecoding && ReserveForDecoding(i))
+            {
+                AddToStep(_running[i]);
+            }
+        }
+
+        Admit();
+        for (var i = 0; i < _running.Count; i++)
+        {
+            var request = _running[i];
+            if (request.IsDecoding)
+            {
+                continue;
+            }
+
+            request.Share();
+            if (IsRounded(request) == _isRoundedTurn
+                && request.NextTokens(_prefillChunk).Length <= _batch.MaxTokens - _batch.Count && !IsComputedByAnother(request)
+                && ReserveForPrompt(request))
+            {
+                AddToStep(request);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Whether what a request needs next is rounded. What it produced never is, not even where it is computed again all at once.
+    /// </summary>
+    private bool IsRounded(Request request)
+        => request.IsInPrompt && request.NextTokens(_prefillChunk).Length >= _roundedTokens;
 
     private void AddToStep(Request request)
     {
@@ -217,7 +242,7 @@ internal sealed class Scheduler
     {
         while (!request.TryReserve(_prefillChunk))
         {
-            if (_batch.Count > 0 || _running[^1] == request)
+            if (_batch.Count > 0 || _running[^1] == request || (_isRoundedTurn && _running.Exists(static other => other.IsDecoding)))
             {
                 return false;
             }

@@ -29,7 +29,7 @@ internal sealed class ModelRun(Transformer transformer) : IDisposable
     public static void Step(Transformer transformer, params ReadOnlySpan<(ModelRun Run, int[] Tokens)> parts)
     {
         var config = transformer.Config;
-        var batch = new Batch(transformer.Limits.Tokens, transformer.Limits.Sequences, transformer.Limits.Outputs);
+        var batch = NewBatch(transformer);
         foreach (var (run, tokens) in parts)
         {
             run._table.Reserve(run.Tokens.Count + tokens.Length);
@@ -54,7 +54,7 @@ internal sealed class ModelRun(Transformer transformer) : IDisposable
     /// <summary>Runs the MTP module on the rows of the last step, each with the token that follows it.</summary>
     public void Draft(int[] nextTokens)
     {
-        var batch = new Batch(transformer.Limits.Tokens, transformer.Limits.Sequences, transformer.Limits.Outputs);
+        var batch = NewBatch(transformer);
         batch.Add(_table, nextTokens, Tokens.Count - nextTokens.Length, outputs: nextTokens.Length);
         var rows = Enumerable.Repeat(this, nextTokens.Length).ToArray();
         transformer.LayerDone = layer => Observe(transformer, layer, rows);
@@ -69,6 +69,10 @@ internal sealed class ModelRun(Transformer transformer) : IDisposable
     }
 
     public void Dispose() => _table.Dispose();
+
+    /// <summary>All steps may be rounded by a device that rounds: what is compared allows it.</summary>
+    private static Batch NewBatch(Transformer transformer)
+        => new(transformer.Limits.Tokens, transformer.Limits.Sequences, transformer.Limits.Outputs) { MayRound = true };
 
     private static ModelRun[] Rows(ReadOnlySpan<(ModelRun Run, int[] Tokens)> parts)
     {

@@ -94,6 +94,46 @@ public sealed class FairnessTests
         Assert.That(loop.Scheduler.Preemptions, maxRunning > 1 ? Is.Positive : Is.Zero, "those that come back are before those that wait");
     }
 
+    [TestCase(Context)]
+    [TestCase(16 * Context)]
+    public void What_a_device_rounds_takes_turns_with_all_else(int cacheTokens)
+    {
+        const int rounded = 17;
+        const int chunk = 32;
+        var random = new Random(1);
+        var model = new PrefixModel(Vocabulary, cacheTokens);
+        var loop = new StepLoop(model, Context, maxRunning: 8, chunk, drafting: true, roundedTokens: rounded);
+        var jobs = Enumerable.Range(0, 30).Select(_ => loop.Submit(Prompt(random, random.Next(1, 200)), random.Next(1, 50))).ToList();
+        var turns = new Dictionary<bool, int> { [false] = 0, [true] = 0 };
+        var waited = 0;
+        while (loop.Scheduler.HasWork)
+        {
+            var oldest = jobs.Find(job => !job.Request.IsFinished);
+            var (computed, tokens) = (oldest?.Request.Computed, oldest?.Request.TokenCount);
+            var step = loop.Step();
+            turns[step.MayRound]++;
+            for (var i = 0; i < step.Sequences.Length; i++)
+            {
+                // A preempted request's own tokens come again all at once and are not rounded for that.
+                var sequence = step.Sequences[i];
+                var job = jobs.Single(job => job.Request == loop.Scheduler.InStep[i]);
+                Assert.That(sequence.Count >= rounded && sequence.FirstPosition < job.Prompt.Length, Is.EqualTo(step.MayRound));
+            }
+
+            var advanced = oldest is null || oldest.Request.Computed > computed || oldest.Request.TokenCount > tokens;
+            waited = advanced ? 0 : waited + 1;
+            Assert.That(waited, Is.LessThan(2), $"the oldest waits one turn at most, in step {loop.Steps}");
+        }
+
+        Assert.That(turns.Values, Is.All.Positive);
+        foreach (var job in jobs)
+        {
+            Assert.That(job.Result().Tokens, Is.EqualTo(Alone(job)), "as if it had been alone");
+        }
+
+        Assert.That(loop.Scheduler.Preemptions, cacheTokens == Context ? Is.Positive : Is.Zero);
+    }
+
     [Test]
     public void Long_prompts_do_not_keep_others_from_their_next_token()
     {

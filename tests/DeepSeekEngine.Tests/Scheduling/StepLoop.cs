@@ -24,7 +24,8 @@ internal sealed class StepLoop
 
     /// <param name="drafting">Whether the most probable token after a request's last is guessed a step ahead, and verified.</param>
     public StepLoop(
-        PrefixModel model, int contextLength, int maxRunning, int chunk, bool drafting = false, DraftVerification? verification = null)
+        PrefixModel model, int contextLength, int maxRunning, int chunk, bool drafting = false, DraftVerification? verification = null,
+        int roundedTokens = int.MaxValue)
     {
         _model = model;
         _contextLength = contextLength;
@@ -34,7 +35,7 @@ internal sealed class StepLoop
         var outputs = maxRunning * 2;
         Scheduler = new Scheduler(
             new StepLimits(outputs + chunk, maxRunning, outputs, contextLength, model.Pool.Blocks * BlockPool.BlockSize),
-            model.Pool, maxRunning, chunk);
+            model.Pool, maxRunning, chunk, roundedTokens);
     }
 
     public Scheduler Scheduler { get; }
@@ -63,7 +64,8 @@ internal sealed class StepLoop
         return new Job(request, prompt, tokens, Steps);
     }
 
-    public void Step()
+    /// <returns>What was computed; it is overwritten by the next.</returns>
+    public Batch Step()
     {
         var step = Scheduler.NextStep();
         Steps++;
@@ -74,19 +76,16 @@ internal sealed class StepLoop
         }
 
         Scheduler.Advance();
-        if (!_drafting)
-        {
-            return;
-        }
-
         foreach (var request in Scheduler.InStep)
         {
-            if (request.WantsDraft)
+            if (_drafting && request.WantsDraft)
             {
                 _model.Logits(request.Table, request.Computed, request.NextTokens(1)[0], _logits);
                 request.Draft(TensorPrimitives.IndexOfMax<float>(_logits));
             }
         }
+
+        return step;
     }
 
     public void Run()

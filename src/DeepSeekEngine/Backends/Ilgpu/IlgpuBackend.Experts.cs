@@ -18,7 +18,7 @@ internal sealed partial class IlgpuBackend
     private readonly LoadedKernel<RoutedExperts.DownParameters>[] expertsDown;
 
     /// <summary>Whether so many tokens are computed in as few launches as can be, and by no tensor cores.</summary>
-    private bool AreFew(int count) => count <= FewTokens && count < tensorCoreTokens;
+    private bool AreFew(int count) => count <= FewTokens && (!mayRound || count < tensorCoreTokens);
 
     public void SelectExperts(
         Activations logits, DeviceArray<float>? bias, in RouterShape shape,

@@ -13,6 +13,8 @@ internal sealed partial class IlgpuBackend
     /// <summary>Tokens from which on tensor cores compute; more than there are where there are no tensor cores.</summary>
     private readonly int tensorCoreTokens;
 
+    private bool mayRound = true;
+
     private readonly LoadedKernel<RoundRows.Parameters>? roundRows;
     private readonly LoadedKernel<MmaLinear.Parameters>?[] mmaLinear = [];
     private readonly LoadedKernel<MmaExperts.TileParameters>? mmaTile;
@@ -23,10 +25,14 @@ internal sealed partial class IlgpuBackend
     private readonly StepBuffer<int> expertTiles;
     private readonly StepBuffer<float> expertProducts;
 
+    public int RoundedTokens => tensorCoreTokens;
+
+    public void BeginStep(bool mayRound) => this.mayRound = mayRound;
+
     private int TileEdge => 1 << MmaTile.EdgeShift(catalog.MmaShift);
 
     private bool TensorCoresTake(WeightEncoding encoding, in WeightView weights, int count)
-        => count >= tensorCoreTokens && KernelCatalog.HasTensorCoreFormat(encoding) && weights.BlockColumns % MmaTile.StepColumns == 0;
+        => mayRound && count >= tensorCoreTokens && KernelCatalog.HasTensorCoreFormat(encoding) && weights.BlockColumns % MmaTile.StepColumns == 0;
 
     /// <summary>Whether it could be done.</summary>
     private bool LinearByTensorCores(in RowView x, Matrix matrix, in WeightView weights, in RowView y, int count, int accumulate)

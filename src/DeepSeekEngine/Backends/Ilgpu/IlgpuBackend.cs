@@ -104,9 +104,6 @@ internal sealed partial class IlgpuBackend : IBackend
     /// <summary>Bytes copied to the host so far.</summary>
     internal long DownloadedBytes { get; set; }
 
-    /// <summary>Whether tensor cores multiply many tokens, rounded to bfloat16.</summary>
-    internal bool HasTensorCores => tensorCoreTokens < int.MaxValue;
-
     internal AcceleratorStream Stream { get; }
 
     internal UploadStaging Staging { get; }

@@ -38,6 +38,37 @@ public class TensorCoreOperationTests : MatrixOperationTests
         [ValueSource(nameof(TensorCoreEncodings))] string encoding, [ValueSource(nameof(ExactShapes))] int[] shape, [Values(9, 35)] int count)
         => AssertExact(Backend, Enum.Parse<WeightEncoding>(encoding), shape[0], shape[1], count);
 
+    [Test]
+    public void Nothing_is_rounded_in_a_step_that_may_not_be([ValueSource(nameof(TensorCoreEncodings))] string encoding)
+    {
+        const int rows = 33, columns = 64, count = 20;
+        TestMatrix matrix = NewMatrix(Enum.Parse<WeightEncoding>(encoding), rows, columns);
+        float[] x = Values(count * columns);
+        using IlgpuBackend plain = IlgpuBackend.CreateOnCpuAccelerator();
+        float[] expected = Multiply(plain);
+        float[] rounded = Multiply(Backend);
+        Backend.BeginStep(mayRound: false);
+        try
+        {
+            Assert.That(Multiply(Backend), Is.EqualTo(expected));
+        }
+        finally
+        {
+            Backend.BeginStep(mayRound: true);
+        }
+
+        Assert.That(rounded, Is.Not.EqualTo(expected));
+
+        float[] Multiply(IBackend backend)
+        {
+            using Matrix weight = backend.LoadMatrix(matrix.View);
+            using DeviceArray<float> input = backend.Allocate<float>(x.Length), output = backend.Allocate<float>(count * rows);
+            input.Upload(x);
+            backend.Linear(Activations.Dense(input, columns), weight, Activations.Dense(output, rows), count);
+            return Download(output);
+        }
+    }
+
     // Four warps a group, as on a GPU, which divide rows and tokens among them; two tiles of either.
     [Test]
     public void Warps_of_a_group_divide_a_tile([ValueSource(nameof(TensorCoreEncodings))] string encoding)
