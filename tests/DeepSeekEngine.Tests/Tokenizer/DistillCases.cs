@@ -50,6 +50,8 @@ internal static class DistillCases
         }
     }
 
+    public static DistillPrompt[] PromptsOf0528 { get; } = Read<DistillPrompt>("../chat_prompts_r1_0528.json");
+
     public static string Directory(string name) => Path.Combine(Folder, name);
 
     private static TestCaseData Tokenizer(string folder, string name, string kind)
@@ -75,6 +77,9 @@ public sealed record DistillCase(string Category, string Text, string? Normalize
 
     internal string Decoded(string tokenizer) => tokenizer == DistillCases.Qwen ? Normalized ?? Text : Text;
 }
+
+/// <summary>What R1-0528's template makes of one of chat_cases.json's conversations.</summary>
+public sealed record DistillPrompt(string Name, string Prompt);
 
 /// <summary>The tokens of one of chat_cases.json's conversations, rendered by the distilled models' template.</summary>
 public sealed record DistillChat(string Name, int[] Qwen, int[] Llama3, int[] Own)

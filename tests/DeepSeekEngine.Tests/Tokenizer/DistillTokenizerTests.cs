@@ -30,18 +30,37 @@ public sealed class DistillTokenizerTests
     public void The_template_of_the_distills_renders_and_encodes_as_the_oracle_has_it(string directory, string name)
     {
         DeepSeekTokenizer tokenizer = DistillCases.Load(directory);
-        string path = Path.Combine(TestPaths.TokenizerDirectory, Cases.OldTemplate);
-        ChatTemplate template = ChatTemplate.Parse(path, File.ReadAllText(path), tokenizer);
-        IEnumerable<TestCaseData> own = Cases.Chat().Where(c => (string)c.Arguments[0]! == TestPaths.TokenizerDirectory);
-        ChatCase[] chats = [.. own.Select(c => (ChatCase)c.Arguments[1]!)];
+        ChatTemplate template = Template(Cases.OldTemplate, tokenizer);
 
-        Assert.That(chats.Select(chat => chat.Name), Is.EqualTo(DistillCases.Chats.Select(chat => chat.Name)));
-        foreach ((ChatCase chat, DistillChat expected) in chats.Zip(DistillCases.Chats))
+        Assert.That(Chats().Select(chat => chat.Name), Is.EqualTo(DistillCases.Chats.Select(chat => chat.Name)));
+        foreach ((ChatCase chat, DistillChat expected) in Chats().Zip(DistillCases.Chats))
         {
             List<int> ids = [];
             tokenizer.Encode(template.Render(chat.Turns, chat.AddGenerationPrompt), ids);
 
             Assert.That(ids, Is.EqualTo(expected.Ids(name)), chat.Name);
+        }
+    }
+
+    // Which writes <｜Assistant｜> after a user's message, and leaves it to the model to open the reasoning.
+    [TestCaseSource(typeof(DistillCases), nameof(DistillCases.Tokenizers))]
+    public void The_template_of_R1_0528_renders_as_the_oracle_has_it(string directory, string name)
+    {
+        DeepSeekTokenizer tokenizer = DistillCases.Load(directory);
+        ChatTemplate template = Template("chat_template_r1_0528.jinja", tokenizer);
+
+        Assert.That(Chats().Select(chat => chat.Name), Is.EqualTo(DistillCases.PromptsOf0528.Select(chat => chat.Name)));
+        foreach ((ChatCase chat, DistillPrompt expected) in Chats().Zip(DistillCases.PromptsOf0528))
+        {
+            ChatTurn[] turns = [.. chat.Turns.Select(turn => turn with { Content = turn.Content ?? "" })];
+            PromptText prompt = template.Render(turns, chat.AddGenerationPrompt);
+            List<int> ids = [];
+            tokenizer.Encode(prompt, ids);
+
+            Assert.That(prompt.Text, Is.EqualTo(expected.Prompt), chat.Name);
+            Assert.That(ids[0], Is.EqualTo(tokenizer.BosToken), chat.Name);
+            Assert.That(ids.Count(id => id == tokenizer.FindToken("<｜User｜>")), Is.EqualTo(turns.Count(turn => turn.Role == "user")),
+                chat.Name);
         }
     }
 
@@ -195,5 +214,14 @@ public sealed class DistillTokenizerTests
 
         Assert.That(ids, Has.Count.LessThan(piece.Length));
         Assert.That(encoder.PairsSeen, Is.InRange(piece.Length - 1, 3L * piece.Length));
+    }
+
+    private static IEnumerable<ChatCase> Chats()
+        => Cases.Chat().Where(c => (string)c.Arguments[0]! == TestPaths.TokenizerDirectory).Select(c => (ChatCase)c.Arguments[1]!);
+
+    private static ChatTemplate Template(string file, DeepSeekTokenizer tokenizer)
+    {
+        string path = Path.Combine(TestPaths.TokenizerDirectory, file);
+        return ChatTemplate.Parse(path, File.ReadAllText(path), tokenizer);
     }
 }

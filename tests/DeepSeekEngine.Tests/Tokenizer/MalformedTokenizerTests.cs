@@ -124,6 +124,7 @@ public sealed class MalformedTokenizerTests
     [TestCase("\"3\"", "is not a number between")]
     [TestCase("99999999999", "is not a number between")]
     [TestCase("2147483647", "a token has id 2147483647, but there are only")]
+    [TestCase("300000", "a token has id 300000, but there are only")]
     [TestCase("4", "id 4 is given to two tokens")]
     public void An_impossible_id_is_refused(string id, string problem)
     {
