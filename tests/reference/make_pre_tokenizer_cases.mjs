@@ -43,6 +43,8 @@ const single = [
 for (const pattern of single) {
   preTokenizers[pattern] = sequence(split(pattern), byteLevel(false));
 }
+preTokenizers["Llama-3"] = sequence(split("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"),
+  byteLevel(false));
 
 // What tells categories, scripts, planes and white space apart. All of it is older than Unicode 10, so that no version matters.
 const symbols = [..."aaaabcABsSkK\u017F\u212Aßéе的的中ひカ한ابع", "e\u0301", "\u0301", "\u0903", "\u20DD", ..."012459٣५²½Ⅷ０", "\u{1D7D8}",

@@ -12,9 +12,6 @@ namespace DeepSeekEngine.Runtime;
 /// <summary>Everything a loaded model consists of, in the order it must be freed in.</summary>
 internal sealed class LoadedModel : IAsyncDisposable
 {
-    private const string ThinkTag = "<think>";
-    private const string EndThinkTag = "</think>";
-
     private readonly Stack<IDisposable> _resources = new();
     private readonly GenerationDefaults _defaults;
     private readonly ModelConfig _config;
@@ -41,7 +38,7 @@ internal sealed class LoadedModel : IAsyncDisposable
             }
 
             _template = ChatTemplate.Load(directory, _tokenizer);
-            _closeReasoning = _tokenizer.Encode($"{EndThinkTag}\n\n", parseAddedTokens: true);
+            _closeReasoning = _tokenizer.Encode($"{ThinkSplitter.ClosingTag}\n\n", parseAddedTokens: true);
             var checkpoint = Own(Checkpoint.Open(directory, _config.Fp8));
             cancellationToken.ThrowIfCancellationRequested();
 
@@ -115,17 +112,18 @@ internal sealed class LoadedModel : IAsyncDisposable
     public Prompt Encode(IReadOnlyList<Message> messages, GenerationOptions options)
     {
         var text = _template.Render(messages, addGenerationPrompt: true);
-        var opensReasoning = text.Text.AsSpan().TrimEnd('\n').EndsWith(ThinkTag, StringComparison.Ordinal);
+        var opensReasoning = text.Text.AsSpan().TrimEnd('\n').EndsWith(ThinkSplitter.OpeningTag, StringComparison.Ordinal);
         if (options.ForceThinking && !opensReasoning)
         {
-            text += PromptText.Trusted($"{ThinkTag}\n");
+            text += PromptText.Trusted($"{ThinkSplitter.OpeningTag}\n");
             opensReasoning = true;
         }
 
-        if (options.MaxThinkingTokens == 0 && _tokenizer.FindToken(ThinkTag) is not null)
+        if (options.MaxThinkingTokens == 0 && _tokenizer.FindToken(ThinkSplitter.OpeningTag) is not null)
         {
             // An empty thought tells the model that it has thought already.
-            text += PromptText.Trusted(opensReasoning ? $"\n{EndThinkTag}\n\n" : $"{ThinkTag}\n\n{EndThinkTag}\n\n");
+            var opening = opensReasoning ? string.Empty : $"{ThinkSplitter.OpeningTag}\n";
+            text += PromptText.Trusted($"{opening}\n{ThinkSplitter.ClosingTag}\n\n");
             opensReasoning = false;
         }
 
@@ -148,7 +146,8 @@ internal sealed class LoadedModel : IAsyncDisposable
         }
 
         var text = prompt.TextValue ?? _tokenizer.Decode(tokens.AsSpan(Math.Max(0, tokens.Length - 8)), skipSpecial: false);
-        return new Prompt(tokens, text.AsSpan().TrimEnd('\n').EndsWith(ThinkTag, StringComparison.Ordinal), TelemetryTags.TextCompletion);
+        var opensReasoning = text.AsSpan().TrimEnd('\n').EndsWith(ThinkSplitter.OpeningTag, StringComparison.Ordinal);
+        return new Prompt(tokens, opensReasoning, TelemetryTags.TextCompletion);
     }
 
     /// <summary>A request that begins now; whoever makes it submits it.</summary>

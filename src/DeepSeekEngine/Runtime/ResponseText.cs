@@ -10,6 +10,8 @@ namespace DeepSeekEngine.Runtime;
 internal sealed class ResponseText(DeepSeekTokenizer tokenizer, ThinkSplitter splitter, StopSequences stops)
 {
     private readonly StreamingDecoder _decoder = new(tokenizer);
+    private readonly int? _openingTag = tokenizer.FindToken(ThinkSplitter.OpeningTag);
+    private readonly int? _closingTag = tokenizer.FindToken(ThinkSplitter.ClosingTag);
     private List<TokenAlternatives>? _alternatives;
 
     public bool InReasoning => splitter.InReasoning;
@@ -22,8 +24,7 @@ internal sealed class ResponseText(DeepSeekTokenizer tokenizer, ThinkSplitter sp
 
     public void Append(int token, ChannelWriter<GenerationChunk> chunks)
     {
-        // Special tokens steer the model and are nobody's text.
-        splitter.Append(tokenizer.IsSpecial(token) ? string.Empty : _decoder.Append(token));
+        splitter.Append(IsText(token) ? _decoder.Append(token) : string.Empty);
         Write(ChunkKind.Reasoning, splitter.Reasoning, token, chunks);
         Write(ChunkKind.Answer, stops.Append(splitter.Answer), token, chunks);
     }
@@ -44,6 +45,11 @@ internal sealed class ResponseText(DeepSeekTokenizer tokenizer, ThinkSplitter sp
             LogProbabilities = TakeAlternatives(),
         });
     }
+
+    /// <summary>
+    /// Special tokens steer the model and are nobody's text. The tags around the reasoning are needed even where a file marks them special.
+    /// </summary>
+    private bool IsText(int token) => !tokenizer.IsSpecial(token) || token == _openingTag || token == _closingTag;
 
     private void Write(ChunkKind kind, ReadOnlySpan<char> text, int? token, ChannelWriter<GenerationChunk> chunks)
     {

@@ -15,8 +15,8 @@ namespace DeepSeekEngine.Runtime;
 /// </remarks>
 internal sealed class ThinkSplitter
 {
-    private const string OpeningTag = "<think>";
-    private const string ClosingTag = "</think>";
+    public const string OpeningTag = "<think>";
+    public const string ClosingTag = "</think>";
 
     private readonly ArrayBufferWriter<char> _reasoning = new();
     private readonly ArrayBufferWriter<char> _answer = new();

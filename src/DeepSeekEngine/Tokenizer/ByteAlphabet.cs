@@ -9,8 +9,27 @@ internal static class ByteAlphabet
     /// <summary>The byte a character stands for, indexed by the character; -1 where it stands for none.</summary>
     private static readonly short[] s_bytes = Build();
 
+    private static readonly char[] s_symbols = BuildSymbols();
+
     /// <summary>The byte <paramref name="symbol"/> stands for, or -1.</summary>
     public static int ByteOf(char symbol) => symbol < s_bytes.Length ? s_bytes[symbol] : -1;
+
+    /// <summary>The character that stands for <paramref name="value"/>.</summary>
+    public static char SymbolOf(byte value) => s_symbols[value];
+
+    private static char[] BuildSymbols()
+    {
+        char[] symbols = new char[256];
+        for (int symbol = 0; symbol < s_bytes.Length; symbol++)
+        {
+            if (s_bytes[symbol] >= 0)
+            {
+                symbols[s_bytes[symbol]] = (char)symbol;
+            }
+        }
+
+        return symbols;
+    }
 
     private static short[] Build()
     {

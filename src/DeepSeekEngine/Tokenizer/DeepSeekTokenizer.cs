@@ -3,9 +3,10 @@ using System.Text;
 namespace DeepSeekEngine.Tokenizer;
 
 /// <summary>
-/// DeepSeek's byte-level BPE: added tokens are cut out of the text first, the rest is cut by an <see cref="IPreTokenizer"/>, and the UTF-8
-/// bytes of each piece are merged by <see cref="BytePairEncoder"/>. No begin-of-sentence token is ever put in front: chat templates write
-/// their own. Safe for several threads.
+/// Byte-level BPE, as DeepSeek's models have it and the Qwen and Llama models it distilled R1 into: added tokens are cut out of the text
+/// first, the rest is normalized where the file says so and cut by an <see cref="IPreTokenizer"/>, and the UTF-8 bytes of each piece are
+/// merged by <see cref="BytePairEncoder"/>. No begin-of-sentence token is ever put in front, whatever the file's post_processor says: chat
+/// templates write their own. Safe for several threads.
 /// </summary>
 internal sealed class DeepSeekTokenizer
 {
@@ -14,7 +15,11 @@ internal sealed class DeepSeekTokenizer
 
     private const string DefaultEos = "<｜end▁of▁sentence｜>";
 
+    private readonly bool _composes;
+
     private readonly IPreTokenizer _preTokenizer;
+
+    private readonly WholePieces? _wholePieces;
 
     private readonly MergeTable _merges;
 
@@ -33,7 +38,9 @@ internal sealed class DeepSeekTokenizer
 
     private DeepSeekTokenizer(TokenizerFile file, TokenTable table, TokenizerConfigFile config)
     {
+        _composes = file.Composes;
         _preTokenizer = file.PreTokenizer;
+        _wholePieces = file.IgnoresMerges ? new WholePieces(file.Vocabulary, table.MaxTokenBytes) : null;
         _merges = new MergeTable(table.ByteTokens, file.Merges);
         _vocabulary = file.Vocabulary;
         _addedTokens = file.AddedTokens.Count == 0 ? null : new AddedTokenTrie(file.AddedTokens);
@@ -80,7 +87,7 @@ internal sealed class DeepSeekTokenizer
     public void Encode(PromptText prompt, List<int> ids)
     {
         ReadOnlySpan<char> text = prompt.Text;
-        PlainTextEncoder plain = new(_preTokenizer, _merges, ids);
+        PlainTextEncoder plain = new(_composes, _preTokenizer, _wholePieces, _merges, ids);
         int plainStart = 0;
         int runStart = 0;
         foreach (PromptRun run in prompt.Runs)

@@ -5,6 +5,12 @@ namespace DeepSeekEngine.Tokenizer;
 /// <summary>The bytes every token stands for, built from a tokenizer.json whose parts are checked against each other.</summary>
 internal sealed class TokenTable
 {
+    /// <summary>
+    /// How many ids may stand for nothing, beside three for each token. Published tokenizers have hardly any such ids; a vocabulary that
+    /// was cut down keeps those of the large one. A table as long as one id says, whatever it says, could exhaust the memory.
+    /// </summary>
+    private const int MaxGaps = 1 << 18;
+
     private TokenTable(byte[] bytes, int[] starts, int[] byteTokens, int maxTokenBytes)
     {
         Bytes = bytes;
@@ -86,9 +92,8 @@ internal sealed class TokenTable
             largest = Math.Max(largest, token.Id);
         }
 
-        // Published tokenizers have hardly any gaps. A table as long as one id says, whatever it says, could exhaust the memory.
         long tokens = (long)file.Vocabulary.Count + file.AddedTokens.Count;
-        if (largest > (4 * tokens) + 4096)
+        if (largest > (4 * tokens) + MaxGaps)
         {
             throw new ModelFormatException(path, $"a token has id {largest}, but there are only {tokens} tokens.");
         }

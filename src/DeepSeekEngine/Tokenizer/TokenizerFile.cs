@@ -30,6 +30,12 @@ internal sealed class TokenizerFile
 
     public IPreTokenizer PreTokenizer { get; private set; } = null!;
 
+    /// <summary>Whether text is brought into Normalization Form C before it is cut.</summary>
+    public bool Composes { get; private set; }
+
+    /// <summary>Whether a piece of text that is a token is that token, even if merges lead to others.</summary>
+    public bool IgnoresMerges { get; private set; }
+
     /// <exception cref="ModelFormatException">The file is missing, damaged or contradicts itself.</exception>
     /// <exception cref="UnsupportedModelException">The file describes another kind of tokenizer.</exception>
     public static TokenizerFile Read(string path)
@@ -39,7 +45,7 @@ internal sealed class TokenizerFile
         TokenizerJson.Parse(path, () =>
         {
             file.ReadRoot(json);
-            file.CheckPipeline();
+            file.ReadPipeline();
             file.PreTokenizer = PreTokenizerReader.Read(path, file._preTokenizer);
         });
         return file;
@@ -113,10 +119,13 @@ internal sealed class TokenizerFile
                     break;
                 case "continuing_subword_prefix" or "end_of_word_suffix"
                     when reader.TokenType != JsonTokenType.Null && !IsEmptyString(ref reader):
-                case "byte_fallback" or "ignore_merges" when reader.TokenType == JsonTokenType.True:
+                case "byte_fallback" when reader.TokenType == JsonTokenType.True:
                 case "dropout"
                     when reader.TokenType != JsonTokenType.Null && !(reader.TokenType == JsonTokenType.Number && reader.GetDouble() == 0):
                     throw Unsupported($"the model uses '{name}', which byte-level BPE as DeepSeek publishes it does not.");
+                case "ignore_merges":
+                    IgnoresMerges = reader.TokenType == JsonTokenType.True;
+                    break;
             }
 
             reader.Skip();
@@ -243,23 +252,38 @@ internal sealed class TokenizerFile
     }
 
     /// <summary>Anything but the known steps would give other ids without a sign of it, so it is refused.</summary>
-    private void CheckPipeline()
+    private void ReadPipeline()
     {
-        if (!IsNullOrEmptySequence(_normalizer, "normalizers"))
-        {
-            throw Unsupported($"expected no normalizer and found {TokenizerJson.Shorten(_normalizer.GetRawText())}.");
-        }
-
+        ReadNormalizer(_normalizer);
         if (TokenizerJson.TypeOf(_decoder) != "ByteLevel")
         {
             throw Unsupported($"expected a ByteLevel decoder and found {TokenizerJson.Describe(_decoder)}.");
         }
     }
 
-    private static bool IsNullOrEmptySequence(JsonElement element, string items)
-        => element.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null
-        || (TokenizerJson.TypeOf(element) == "Sequence" && element.TryGetProperty(items, out JsonElement list)
-            && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() == 0);
+    private void ReadNormalizer(JsonElement normalizer)
+    {
+        if (normalizer.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null)
+        {
+            return;
+        }
+
+        switch (TokenizerJson.TypeOf(normalizer))
+        {
+            case "NFC":
+                Composes = true;
+                break;
+            case "Sequence" when normalizer.TryGetProperty("normalizers", out JsonElement steps) && steps.ValueKind == JsonValueKind.Array:
+                foreach (JsonElement step in steps.EnumerateArray())
+                {
+                    ReadNormalizer(step);
+                }
+
+                break;
+            default:
+                throw Unsupported($"expected no normalizer other than NFC and found {TokenizerJson.Describe(normalizer)}.");
+        }
+    }
 
     private void Expect(ref Utf8JsonReader reader, JsonTokenType expected, string what)
     {

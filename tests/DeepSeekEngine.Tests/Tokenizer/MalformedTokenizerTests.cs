@@ -124,6 +124,7 @@ public sealed class MalformedTokenizerTests
     [TestCase("\"3\"", "is not a number between")]
     [TestCase("99999999999", "is not a number between")]
     [TestCase("2147483647", "a token has id 2147483647, but there are only")]
+    [TestCase("300000", "a token has id 300000, but there are only")]
     [TestCase("4", "id 4 is given to two tokens")]
     public void An_impossible_id_is_refused(string id, string problem)
     {
@@ -250,8 +251,18 @@ public sealed class MalformedTokenizerTests
     [Test]
     public void Steps_that_would_change_ids_are_refused()
     {
-        Write(root => root["normalizer"] = JsonNode.Parse("{\"type\": \"NFC\"}"));
-        AssertUnsupported("NFC");
+        Write(root => root["normalizer"] = JsonNode.Parse("{\"type\": \"NFKC\"}"));
+        AssertUnsupported("expected no normalizer other than NFC and found {\"type\":\"NFKC\"}");
+
+        const string Steps = "[{\"type\": \"NFC\"}, {\"type\": \"Lowercase\"}]";
+        Write(root => root["normalizer"] = JsonNode.Parse($"{{\"type\": \"Sequence\", \"normalizers\": {Steps}}}"));
+        AssertUnsupported("found {\"type\":\"Lowercase\"}");
+
+        Write(root => root["normalizer"] = JsonNode.Parse("{\"type\": \"Sequence\"}"));
+        AssertUnsupported("found {\"type\":\"Sequence\"}");
+
+        Write(root => root["normalizer"] = "NFC");
+        AssertUnsupported("found \"NFC\"");
 
         Write(root => root["decoder"] = JsonNode.Parse("{\"type\": \"Metaspace\"}"));
         AssertUnsupported("Metaspace");
@@ -264,6 +275,17 @@ public sealed class MalformedTokenizerTests
 
         Write(root => root["added_tokens"]![3]!["lstrip"] = true);
         AssertUnsupported("lstrip");
+    }
+
+    [TestCase("{\"type\": \"NFC\"}")]
+    [TestCase("{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}]}")]
+    public void Text_is_normalized_where_the_file_says_so(string normalizer)
+    {
+        Write(root => root["normalizer"] = JsonNode.Parse(normalizer));
+        DeepSeekTokenizer tokenizer = DeepSeekTokenizer.Load(_directory.Path);
+
+        Assert.That(tokenizer.Decode(tokenizer.Encode("e\u0301", false), false), Is.EqualTo("é"));
+        Assert.That(DeepSeekTokenizer.Load(TestPaths.TinyR1).Encode("e\u0301", false), Is.Not.EqualTo(tokenizer.Encode("é", false)));
     }
 
     [TestCase("{\"bos_token\": \"<nowhere>\"}", "'bos_token' is '<nowhere>', which is not a token")]

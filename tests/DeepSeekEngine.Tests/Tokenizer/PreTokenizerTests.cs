@@ -89,6 +89,7 @@ public sealed class PreTokenizerTests
     [TestCase("DeepSeek-Coder")]
     [TestCase("GPT-2")]
     [TestCase("Qwen2")]
+    [TestCase("Llama-3")]
     [TestCase("o200k")]
     public void Twice_the_text_takes_twice_the_steps(string name)
     {
