@@ -25,7 +25,7 @@ internal sealed class OperationSet : IDisposable
     {
         _backend = SimdBackend.Fastest(threads);
         _matrices = new SyntheticMatrices(_arena);
-        var row = _config.Attention.CacheRow;
+        var row = _config.Attention.Cached.Row;
         _attention = _backend.CacheRowLength(row) < row ? ("BF16", Operands.BFloat16) : ("F32", Operands.Float32);
     }
 
@@ -44,7 +44,7 @@ internal sealed class OperationSet : IDisposable
                 set.AddExperts(format, tokens);
                 break;
             case "attention":
-                set.AddLatentAttention(contexts);
+                set.AddCachedAttention(contexts);
                 break;
             case "expanded":
                 set.AddExpandedAttention(tokens);
@@ -124,23 +124,23 @@ internal sealed class OperationSet : IDisposable
         }
     }
 
-    private void AddLatentAttention(int[] contexts)
+    private void AddCachedAttention(int[] contexts)
     {
-        var shape = _config.Attention;
+        var shape = _config.Attention.Cached;
         var longest = contexts.Max();
 
         // As many layers' caches as do not stay in the processor's.
-        var row = _backend.CacheRowLength(shape.CacheRow);
+        var row = _backend.CacheRowLength(shape.Row);
         Activations[] caches = [.. Enumerable.Range(0, 16).Select(layer => Cache(layer))];
-        var (absorbed, result) = (Random(1, shape.Heads * shape.CacheRow), Random(1, shape.Heads * shape.Latent));
+        var (queries, result) = (Random(1, shape.Heads * shape.Key), Random(1, shape.Heads * shape.Value));
         foreach (var context in contexts)
         {
             var tables = Tables(1, context - 1, context);
             var next = 0;
             _operations.Add(new Operation(
-                $"LatentAttention at {context}", _attention.Format, 1, (double)context * row * sizeof(float),
-                2.0 * context * shape.Heads * (shape.CacheRow + shape.Latent), _attention.Operands,
-                () => _backend.LatentAttention(absorbed, caches[next++ % caches.Length], tables, shape, result, 1)));
+                $"CachedAttention at {context}", _attention.Format, 1, (double)context * row * sizeof(float),
+                2.0 * context * shape.Heads * (shape.Key + shape.Value), _attention.Operands,
+                () => _backend.CachedAttention(queries, caches[next++ % caches.Length], tables, shape, result, 1)));
         }
 
         Activations Cache(int layer)
@@ -153,19 +153,19 @@ internal sealed class OperationSet : IDisposable
 
     private void AddExpandedAttention(int[] tokens)
     {
-        var shape = _config.Attention;
+        var shape = _config.Attention.Expanded;
         const int positions = Workspace.ExpandedPositions;
         var most = tokens.Max();
         var (q, heads, state) = (
             Random(most, shape.Heads * shape.QueryHead), Random(most, shape.Heads * shape.Value), Random(most, shape.Heads * 2));
-        var (keyValues, latents) = (Random(positions, shape.Heads * shape.KeyValueHead), Random(positions, shape.CacheRow));
+        var (keyValues, sharedKeys) = (Random(positions, shape.Row), Random(positions, shape.SharedKey));
         foreach (var count in tokens.Where(count => count > 1))
         {
             var tables = Tables(count, positions, positions + count);
             _operations.Add(new Operation(
                 $"ExpandedAttention tile of {positions}", _attention.Format, count, 0,
                 2.0 * count * positions * shape.Heads * (shape.QueryHead + shape.Value), _attention.Operands,
-                () => _backend.ExpandedAttention(q, keyValues, latents, tables, shape, 0, positions, true, true, state, heads, count)));
+                () => _backend.ExpandedAttention(q, keyValues, sharedKeys, tables, shape, 0, positions, true, true, state, heads, count)));
         }
     }
 

@@ -98,14 +98,15 @@ internal readonly unsafe struct BFloat16AttentionBlock
     }
 
     /// <summary>
-    /// Takes rows of a cache as keys, and their first columns as values. A tile of rows that lie in one piece is read where it is.
+    /// Takes keys and values from rows of a cache. A tile of keys that lie in one piece is read where it is.
     /// </summary>
-    /// <param name="rows">Where each row lies.</param>
+    /// <param name="rows">Where each key lies.</param>
     /// <param name="rowBytes">Bytes from one row to the next within a block of the cache.</param>
-    public void TakeRows(ushort** rows, int count, nint rowBytes)
+    /// <param name="valueOffset">Elements from a key to its value.</param>
+    public void TakeRows(ushort** rows, int count, nint rowBytes, int valueOffset)
     {
-        // What is read beyond a row's end is otherwise another row, or nothing.
-        bool padded = keyWidth % (2 * StepPairs) != 0 || ValueTiles(valueWidth) * TileColumns > keyWidth;
+        // What is read beyond a key's end is otherwise another key, or nothing.
+        bool padded = keyWidth % (2 * StepPairs) != 0;
         for (int j = 0; j < count; j += TileKeys)
         {
             int tile = j / TileKeys;
@@ -126,14 +127,15 @@ internal readonly unsafe struct BFloat16AttentionBlock
 
         for (int j = 0; j < count; j += 2)
         {
-            PairValues(j / 2, Key(j), Key(j + 1));
+            PairValues(
+                j / 2, Value(rows[j] + valueOffset, rounded), Value(j + 1 < count ? rows[j + 1] + valueOffset : null, SecondRounded));
         }
     }
 
     /// <summary>Rounds values of two positions; second may be null for none.</summary>
     public void RoundValues(int pair, float* first, float* second)
     {
-        ushort* a = rounded, b = (ushort*)((byte*)rounded + RowBytes(valueWidth));
+        ushort* a = rounded, b = SecondRounded;
         Round(first, valueWidth, a);
         if (second == null)
         {
@@ -225,6 +227,25 @@ internal readonly unsafe struct BFloat16AttentionBlock
         }
 
         return true;
+    }
+
+    private ushort* SecondRounded => (ushort*)((byte*)rounded + RowBytes(valueWidth));
+
+    /// <summary>A value as whole tiles of columns: where it lies if it is that, else a copy; zeros if it is null.</summary>
+    private ushort* Value(ushort* value, ushort* copy)
+    {
+        if (value != null && valueWidth % TileColumns == 0)
+        {
+            return value;
+        }
+
+        new Span<byte>(copy, RowBytes(valueWidth)).Clear();
+        if (value != null)
+        {
+            new ReadOnlySpan<ushort>(value, valueWidth).CopyTo(new Span<ushort>(copy, valueWidth));
+        }
+
+        return copy;
     }
 
     private ushort* Key(int row)

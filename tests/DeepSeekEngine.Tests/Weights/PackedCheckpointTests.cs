@@ -69,7 +69,7 @@ public sealed class PackedCheckpointTests
             WeightEncoding? expected = TensorRoles.Of(name) switch
             {
                 TensorRole.Head => WeightEncoding.Int8,
-                TensorRole.Query or TensorRole.LatentDown or TensorRole.AttentionOutput or TensorRole.DenseFeedForward
+                TensorRole.Query or TensorRole.KeyValue or TensorRole.LatentDown or TensorRole.AttentionOutput or TensorRole.DenseFeedForward
                     or TensorRole.SharedExperts or TensorRole.RoutedExperts => WeightEncoding.Int4,
                 _ => null,
             };
