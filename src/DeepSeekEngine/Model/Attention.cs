@@ -23,11 +23,12 @@ internal enum AttentionForm
 /// The first half of a decoder layer: adds attention of RMSNorm(x) to x, <see cref="Workspace.X"/>. What kinds of attention have in
 /// common is which tokens take which form, and the tiles.
 /// </summary>
-internal abstract class Attention(WeightLoader weights, ModelConfig config, string prefix)
+internal abstract class Attention(AttentionConfig config)
 {
-    private readonly AttentionShape _expanded = config.Attention.Expanded;
-    private readonly Matrix _o = weights.Matrix(
-        $"{prefix}o_proj.weight", config.HiddenSize, config.Attention.Expanded.Heads * config.Attention.Expanded.Value);
+    private readonly AttentionShape _expanded = config.Expanded;
+
+    /// <summary>o_proj, [hidden, heads * value].</summary>
+    protected abstract Matrix Output { get; }
 
     /// <summary>x += Attention(RMSNorm(x)) for <see cref="Workspace.X"/>.</summary>
     public void Forward(in Step step, in Norm norm, Activations cache)
@@ -47,7 +48,7 @@ internal abstract class Attention(WeightLoader weights, ModelConfig config, stri
         }
 
         Cached(step, cache, cachedFrom, step.Count);
-        step.Backend.LinearAdd(step.Workspace.Heads, _o, step.Workspace.X, step.Count);
+        step.Backend.LinearAdd(step.Workspace.Heads, Output, step.Workspace.X, step.Count);
     }
 
     /// <summary>Projects RMSNorm(x) to <see cref="Workspace.Queries"/>, and appends to the cache what tokens leave there.</summary>

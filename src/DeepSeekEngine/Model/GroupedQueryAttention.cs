@@ -22,7 +22,7 @@ internal sealed class GroupedQueryAttention : Attention
     private readonly HeadTransforms _transforms;
 
     public GroupedQueryAttention(WeightLoader weights, ModelConfig config, GroupedQueryConfig attention, string prefix)
-        : base(weights, config, prefix)
+        : base(attention)
     {
         _shape = attention.Cached;
         var (queryWidth, keyWidth) = (attention.Heads * attention.HeadWidth, attention.KeyValueHeads * attention.HeadWidth);
@@ -32,6 +32,7 @@ internal sealed class GroupedQueryAttention : Attention
         _transforms = new HeadTransforms(
             Bias("q_proj", queryWidth), Bias("k_proj", keyWidth), Bias("v_proj", keyWidth), HeadNorm("q_norm"), HeadNorm("k_norm"),
             config.RmsNormEpsilon);
+        Output = weights.Matrix($"{prefix}o_proj.weight", config.HiddenSize, queryWidth);
 
         DeviceArray<float>? Bias(string projection, int width)
             => attention.HasBias ? weights.Vector($"{prefix}{projection}.bias", width) : null;
@@ -39,6 +40,8 @@ internal sealed class GroupedQueryAttention : Attention
         DeviceArray<float>? HeadNorm(string name)
             => attention.HasHeadNorm ? weights.Vector($"{prefix}{name}.weight", attention.HeadWidth) : null;
     }
+
+    protected override Matrix Output { get; }
 
     protected override void Project(in Step step, in Norm norm, Activations cache)
     {

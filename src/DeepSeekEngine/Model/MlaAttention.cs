@@ -18,7 +18,7 @@ internal sealed class MlaAttention : Attention
     private readonly Matrix _kvB;
 
     public MlaAttention(WeightLoader weights, ModelConfig config, MlaConfig attention, string prefix)
-        : base(weights, config, prefix)
+        : base(attention)
     {
         _shape = attention.Shape;
         var queryWidth = _shape.Heads * _shape.QueryHead;
@@ -36,7 +36,10 @@ internal sealed class MlaAttention : Attention
         _kvA = weights.Matrix($"{prefix}kv_a_proj_with_mqa.weight", _shape.CacheRow, config.HiddenSize);
         _kvANorm = new Norm(weights.Vector($"{prefix}kv_a_layernorm.weight", _shape.Latent), ModelConfig.LatentNormEpsilon);
         _kvB = weights.Matrix($"{prefix}kv_b_proj.weight", _shape.Heads * _shape.KeyValueHead, _shape.Latent);
+        Output = weights.Matrix($"{prefix}o_proj.weight", config.HiddenSize, _shape.Heads * _shape.Value);
     }
+
+    protected override Matrix Output { get; }
 
     protected override void Project(in Step step, in Norm norm, Activations cache)
     {
