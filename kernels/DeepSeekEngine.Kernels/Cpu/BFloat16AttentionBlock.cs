@@ -151,13 +151,18 @@ internal readonly unsafe struct BFloat16AttentionBlock
 
     /// <summary>scores[j, i] of the first <paramref name="count"/> keys.</summary>
     /// <param name="next">
-    /// Where the row lies that will follow each of these, and the <see cref="TileKeys"/> - 1 after it; they are asked of memory meanwhile.
-    /// Null if there are none.
+    /// Where the row lies that will follow each of these; they are asked of memory meanwhile. Null if there are none.
     /// </param>
-    public float* Scores(uint* packed, int count, ushort** next = null)
+    /// <param name="apart">0 if the rows of a tile that follow lie in one piece, else elements of each that are read.</param>
+    public float* Scores(uint* packed, int count, ushort** next = null, int apart = 0)
     {
         for (int j = 0; j < count; j += TileKeys)
         {
+            for (int i = j; apart > 0 && next != null && i < j + TileKeys; i++)
+            {
+                QueryLanes.Prefetch((float*)next[i], apart / 2);
+            }
+
             var arguments = new BFloat16ScoresArguments
             {
                 Queries = packed,
@@ -165,8 +170,8 @@ internal readonly unsafe struct BFloat16AttentionBlock
                 KeyBytes = tileBytes[j / TileKeys],
                 Steps = (keyWidth + 2 * StepPairs - 1) / (2 * StepPairs),
                 Scores = scores + j * Queries,
-                Ahead = next == null ? (byte*)packed : (byte*)next[j],
-                AheadStep = next == null ? 0 : StepPairs * LineBytes,
+                Ahead = next == null || apart > 0 ? (byte*)packed : (byte*)next[j],
+                AheadStep = next == null || apart > 0 ? 0 : StepPairs * LineBytes,
             };
             functions.Scores(&arguments);
         }

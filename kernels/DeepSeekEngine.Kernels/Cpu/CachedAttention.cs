@@ -134,7 +134,7 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
                 queries = Math.Min(lanes, heads - h);
                 QueryLanes.Scores<TLanes>(
                     packed + h * Shape.Key, registers, rows, count, 0, Shape.Key, scores, accumulate: false,
-                    last || h > 0 ? null : next);
+                    last || h > 0 ? null : next, Shape.RowHead);
                 QueryLanes.Softmax<TLanes>(scores, registers, count, Shape.Scale, state + h, sum + h, decay + h);
                 QueryValues.Add<TLanes>(
                     rows, count, Shape.ValueOffset, scores, lanes, decay + h, context + (long)h * Shape.Value, Shape.Value, queries,
@@ -162,6 +162,8 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
                 query + h * Shape.Key, Shape.Key, Math.Min(lanes, heads - h), packed + h / lanes * packedLength);
         }
 
+        // Where there are several key-value heads, other heads' parts lie between those of this one.
+        int apart = Shape.KeyValueHeads > 1 ? Shape.RowHead : 0;
         int end = Splits.End(split, token);
         float** next = rows + QueryLanes.Block;
         PrefetchRows(token, keyValueHead, Splits.Start(split, token), end, next);
@@ -180,7 +182,7 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
             block.TakeRows((ushort**)rows, count, (nint)Cache.Stride * sizeof(float), Shape.ValueOffset);
             for (int h = 0; h < heads; h += lanes)
             {
-                block.Scores(packed + h / lanes * packedLength, count, last || h > 0 ? null : (ushort**)next);
+                block.Scores(packed + h / lanes * packedLength, count, last || h > 0 ? null : (ushort**)next, apart);
                 block.AddValues<TLanes>(
                     count, Shape.Scale, state + h, sum + h, decay + h, context + (long)h * Shape.Value, Shape.Value,
                     Math.Min(lanes, heads - h));

@@ -77,6 +77,20 @@ public sealed class PackedCheckpointTests
         }
     }
 
+    [TestCase("qwen2")]
+    [TestCase("qwen3")]
+    public async Task Every_projection_of_a_dense_model_is_packed(string fixture)
+    {
+        var dense = Path.Combine(_directory.Path, fixture);
+        await ModelPacker.PackAsync(TestPaths.Fixture(fixture), dense, WeightFormat.Int4);
+        using var packed = Checkpoint.Open(dense, null);
+        foreach (var (name, _) in packed.Tensors)
+        {
+            var isProjection = name.EndsWith("_proj.weight", StringComparison.Ordinal) || name == "lm_head.weight";
+            Assert.That(packed.PackedMatrixOf(name) is not null, Is.EqualTo(isProjection), name);
+        }
+    }
+
     [Test]
     public void The_other_files_come_along()
     {
