@@ -50,7 +50,7 @@ export OCLGRIND_BUILD_OPTIONS=-cl-opt-disable
 # It also takes for uninitialised what an earlier kernel, a write into the middle of a buffer or a store of one field of a structure has put
 # there, as the weights of experts, their hidden values, the tiles of attention and the candidates of ArgMax are. The operations without such
 # memory are watched for uninitialised reads too.
-partial="Name~RoutedExperts|Name~ExpertOrder|Name~LatentAttention|Name~ExpandedAttention|Name~ArgMax"
+partial="Name~RoutedExperts|Name~ExpertOrder|Name~CachedAttention|Name~ExpandedAttention|Name~ArgMax"
 run "$work/partial.log" "TestCategory=SmallKernels&($partial)"
 must_be_clean "$work/partial.log"
 export OCLGRIND_UNINITIALIZED=1

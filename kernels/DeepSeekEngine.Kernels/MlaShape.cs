@@ -29,4 +29,27 @@ internal readonly record struct MlaShape
 
     /// <summary>c + r: what the cache holds a token and layer.</summary>
     public int CacheRow => Latent + Rope;
+
+    /// <summary>Attention in the latent space: queries are c + r wide, a cache row is the one key, its latents are the value.</summary>
+    public AttentionShape Absorbed => new()
+    {
+        Heads = Heads,
+        KeyValueHeads = 1,
+        Key = CacheRow,
+        Value = Latent,
+        ValueOffset = 0,
+        Scale = Scale,
+    };
+
+    /// <summary>Attention to keys and values formed from latents; the rotated piece of the keys stays where the latents are.</summary>
+    public AttentionShape Expanded => new()
+    {
+        Heads = Heads,
+        KeyValueHeads = Heads,
+        Key = Nope,
+        SharedKey = Rope,
+        Value = Value,
+        ValueOffset = Nope,
+        Scale = Scale,
+    };
 }

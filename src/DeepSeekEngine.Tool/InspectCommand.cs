@@ -31,7 +31,6 @@ internal static class InspectCommand
     private static Grid Architecture(CheckpointSummary summary)
     {
         var config = summary.Config;
-        var attention = config.Attention;
         var grid = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(3)).AddColumn();
         Row("architecture", config.Architecture.ToString());
         Row(
@@ -40,10 +39,7 @@ internal static class InspectCommand
             + (summary.MtpParameters > 0 ? $"; {Units.Count(summary.MtpParameters)} more of multi-token prediction" : ""));
         var dense = Enumerable.Range(0, config.Layers).Count(layer => !config.IsMoe(layer));
         Row("layers", $"{config.Layers}, {dense} of them dense" + (config.MtpLayers > 0 ? $", and {config.MtpLayers} of multi-token prediction" : ""));
-        Row(
-            "attention",
-            $"{attention.Heads} heads of {attention.Nope} + {attention.Rope} rotated; latent {attention.Latent}"
-            + (config.QLoraRank is { } rank ? $", queries from {rank}" : ""));
+        Row("attention", Attention(config.Attention));
         Row(
             "feed-forward",
             $"hidden {config.HiddenSize}, dense {config.IntermediateSize}"
@@ -56,6 +52,15 @@ internal static class InspectCommand
 
         void Row(string name, string value) => grid.AddRow(new Text(name, Styles.Note), new Text(value));
     }
+
+    private static string Attention(AttentionConfig attention) => attention switch
+    {
+        MlaConfig { Shape: var shape } mla =>
+            $"{shape.Heads} heads of {shape.Nope} + {shape.Rope} rotated; latent {shape.Latent}"
+            + (mla.QLoraRank is { } rank ? $", queries from {rank}" : ""),
+        GroupedQueryConfig grouped => $"{grouped.Heads} heads of {grouped.HeadWidth} rotated; {grouped.KeyValueHeads} key-value heads",
+        _ => throw new ArgumentException($"{attention.GetType()} has no description.", nameof(attention)),
+    };
 
     /// <summary>What the tensors of each part of the model take, and in which formats.</summary>
     private static Table Parts(CheckpointSummary summary)
@@ -80,7 +85,7 @@ internal static class InspectCommand
         { IsMtp: true } => "multi-token prediction",
         { Role: TensorRole.Embedding } => "embedding",
         { Role: TensorRole.Head } => "head",
-        { Role: TensorRole.Query or TensorRole.LatentDown or TensorRole.LatentUp or TensorRole.AttentionOutput } => "attention",
+        { Role: TensorRole.Query or TensorRole.KeyValue or TensorRole.LatentDown or TensorRole.LatentUp or TensorRole.AttentionOutput } => "attention",
         { Role: TensorRole.DenseFeedForward } => "dense feed-forward",
         { Role: TensorRole.SharedExperts } => "shared experts",
         { Role: TensorRole.RoutedExperts } => "routed experts",

@@ -31,7 +31,8 @@ internal sealed unsafe class SyntheticTests
     {
         const int context = 16;
         var config = Shapes.Of("tiny", 2);
-        config = config with { QLoraRank = compressesQueries ? config.QLoraRank : null };
+        var mla = (MlaConfig)config.Attention;
+        config = config with { Attention = mla with { QLoraRank = compressesQueries ? mla.QLoraRank : null } };
         using var arena = new Arena();
         using var backend = new SimdBackend(threads: 1);
         using var model = new SyntheticModel(backend, config, WeightEncoding.BF16, maxPrefill: 1, maxContext: context);
@@ -41,7 +42,7 @@ internal sealed unsafe class SyntheticTests
             .Where(operation => operation.Format == "BF16")
             .Sum(operation => operation.Bytes * (once.Any(name => operation.Name.Contains(name, StringComparison.Ordinal)) ? 1 : 2));
         Assert.That(bytes, Is.EqualTo(model.ActiveBytes));
-        var attention = set.Operations.Single(operation => operation.Name.StartsWith("LatentAttention", StringComparison.Ordinal));
+        var attention = set.Operations.Single(operation => operation.Name.StartsWith("CachedAttention", StringComparison.Ordinal));
         Assert.That(attention.Bytes * 2, Is.EqualTo(CacheBytes()));
 
         double CacheBytes()

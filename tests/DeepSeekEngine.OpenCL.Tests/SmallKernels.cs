@@ -13,6 +13,8 @@ internal sealed class SmallKernels(IBackend backend)
     private const int BlockSize = 4;
     private const int Context = 70;
 
+    private static readonly AttentionShape Grouped = BackendOperationTests.Grouped(3, 1, 6);
+
     private static readonly MlaShape Mla = new() { Heads = 2, Nope = 6, Rope = 4, Value = 5, Latent = 9, Scale = 0.3f };
 
     private readonly Random random = new(7);
@@ -31,10 +33,11 @@ internal sealed class SmallKernels(IBackend backend)
             ["Add"] = (kernels, _) => kernels.Add(),
             ["RotateQueries"] = (kernels, _) => kernels.RotateQueries(),
             ["AppendLatents"] = (kernels, _) => kernels.AppendLatents(),
+            ["AppendKeyValues"] = (kernels, _) => kernels.AppendKeyValues(),
             ["AbsorbQueries"] = (kernels, encoding) => kernels.AbsorbQueries(encoding),
-            ["LatentAttention"] = (kernels, _) => kernels.LatentAttention(),
+            ["CachedAttention"] = (kernels, _) => kernels.CachedAttention(),
             ["ProjectLatents"] = (kernels, encoding) => kernels.ProjectLatents(encoding),
-            ["GatherLatents"] = (kernels, _) => kernels.GatherLatents(),
+            ["GatherCache"] = (kernels, _) => kernels.GatherCache(),
             ["ExpandedAttention"] = (kernels, _) => kernels.ExpandedAttention(),
             ["SelectExperts"] = (kernels, _) => kernels.SelectExperts(),
             ["ArgMax"] = (kernels, _) => kernels.ArgMax(),
@@ -181,16 +184,36 @@ internal sealed class SmallKernels(IBackend backend)
         return [.. Read(absorbed), .. Read(rotated)];
     }
 
-    private float[] LatentAttention()
+    private float[] AppendKeyValues()
+    {
+        using StepTables step = new(this);
+        using var q = Floats(Tokens * Grouped.Heads * Grouped.Key);
+        using var k = Floats(Tokens * Grouped.Key);
+        using var v = Floats(Tokens * Grouped.Value);
+        using var vector = Floats(Grouped.Heads * Grouped.Key);
+        using var rope = Floats(Context * Grouped.Key);
+        using var cache = Zeros(step.CacheRows * Grouped.Row);
+        backend.AppendKeyValues(
+            Activations.Dense(q, Grouped.Heads * Grouped.Key), Activations.Dense(k, Grouped.Key), Activations.Dense(v, Grouped.Value),
+            new(vector, vector, vector, vector, vector, 1e-6f), rope, step.Tables, Grouped, Activations.Dense(cache, Grouped.Row), Tokens);
+        return [.. Read(q), .. Read(cache)];
+    }
+
+    private float[] CachedAttention()
     {
         using StepTables step = new(this);
         using var absorbed = Floats(Tokens * Mla.Heads * Mla.CacheRow);
         using var cache = Floats(step.CacheRows * Mla.CacheRow);
         using var context = Floats(Tokens * Mla.Heads * Mla.Latent);
-        backend.LatentAttention(
-            Activations.Dense(absorbed, Mla.Heads * Mla.CacheRow), Activations.Dense(cache, Mla.CacheRow), step.Tables, Mla,
-            Activations.Dense(context, Mla.Heads * Mla.Latent), Tokens);
-        return Read(context);
+        backend.CachedAttention(
+            Activations.Dense(absorbed, Mla.Heads * Mla.CacheRow), Activations.Dense(cache, Mla.CacheRow), step.Tables,
+            Mla.Absorbed, Activations.Dense(context, Mla.Heads * Mla.Latent), Tokens);
+        using var grouped = Floats(step.CacheRows * Grouped.Row);
+        using var heads = Floats(Tokens * Grouped.Heads * Grouped.Value);
+        backend.CachedAttention(
+            Activations.Dense(absorbed, Grouped.Heads * Grouped.Key), Activations.Dense(grouped, Grouped.Row), step.Tables, Grouped,
+            Activations.Dense(heads, Grouped.Heads * Grouped.Value), Tokens);
+        return [.. Read(context), .. Read(heads)];
     }
 
     private float[] ProjectLatents(WeightEncoding encoding)
@@ -203,12 +226,12 @@ internal sealed class SmallKernels(IBackend backend)
         return Read(heads);
     }
 
-    private float[] GatherLatents()
+    private float[] GatherCache()
     {
         using StepTables step = new(this);
         using var cache = Floats(step.CacheRows * Mla.CacheRow);
         using var latents = Zeros(9 * Mla.CacheRow);
-        backend.GatherLatents(
+        backend.GatherCache(
             Activations.Dense(cache, Mla.CacheRow), step.Tables.From(2), 3, Activations.Dense(latents, Mla.CacheRow), 9);
         return Read(latents);
     }
@@ -226,8 +249,8 @@ internal sealed class SmallKernels(IBackend backend)
         {
             backend.ExpandedAttention(
                 Activations.Dense(q, Mla.Heads * Mla.QueryHead), Activations.Dense(keyValues, Mla.Heads * Mla.KeyValueHead).From(start),
-                Activations.Dense(latents, Mla.CacheRow).From(start), step.Tables, Mla, start, Math.Min(Split, Context - start),
-                first: start == 0, last: start != 0,
+                Activations.Dense(latents, Mla.CacheRow).From(start).Columns(Mla.Latent, Mla.Rope), step.Tables, Mla.Expanded, start,
+                Math.Min(Split, Context - start), first: start == 0, last: start != 0,
                 Activations.Dense(state, Mla.Heads * 2), Activations.Dense(heads, Mla.Heads * Mla.Value), Tokens);
         }
 

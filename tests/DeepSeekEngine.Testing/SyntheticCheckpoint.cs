@@ -23,13 +23,47 @@ internal static class SyntheticCheckpoint
             config[field] = value;
         }
 
+        Write(directory, config, Tensors(field => config[field]!.GetValue<int>()));
+    }
+
+    /// <summary>A model of grouped-query attention with biases, and as many tokens as the sample model has.</summary>
+    /// <param name="tied">Whether the head is the embedding.</param>
+    /// <param name="changes">Fields of its config.json that are to be different.</param>
+    public static void WriteDense(string directory, bool tied, params (string Field, int Value)[] changes)
+    {
+        var sample = JsonNode.Parse(File.ReadAllText(Path.Combine(TestPaths.TinyR1, "config.json")))!;
+        var config = new JsonObject
+        {
+            ["architectures"] = new JsonArray("Qwen2ForCausalLM"),
+            ["vocab_size"] = sample["vocab_size"]!.GetValue<int>(),
+            ["eos_token_id"] = sample["eos_token_id"]!.GetValue<int>(),
+            ["max_position_embeddings"] = 2048,
+            ["hidden_size"] = 128,
+            ["num_hidden_layers"] = 3,
+            ["num_attention_heads"] = 6,
+            ["num_key_value_heads"] = 2,
+            ["head_dim"] = 32,
+            ["intermediate_size"] = 256,
+            ["tie_word_embeddings"] = tied,
+            ["num_nextn_predict_layers"] = 0,
+        };
+        foreach (var (field, value) in changes)
+        {
+            config[field] = value;
+        }
+
+        Write(directory, config, DenseTensors(field => config[field]!.GetValue<int>(), tied));
+    }
+
+    private static void Write(string directory, JsonNode config, IEnumerable<(string Name, long[] Shape)> tensors)
+    {
         File.WriteAllText(Path.Combine(directory, "config.json"), config.ToJsonString());
         foreach (var file in (string[])["tokenizer.json", "tokenizer_config.json", "generation_config.json"])
         {
             File.Copy(Path.Combine(TestPaths.TinyR1, file), Path.Combine(directory, file), overwrite: true);
         }
 
-        var plans = Tensors(field => config[field]!.GetValue<int>())
+        var plans = tensors
             .Select(tensor => new TensorPlan(tensor.Name, "BF16", tensor.Shape, tensor.Shape.Aggregate(2L, (a, b) => a * b))).ToList();
         var metadata = new Dictionary<string, string> { ["format"] = "pt" };
         using var writer = new SafetensorsWriter(Path.Combine(directory, "model.safetensors"), plans, metadata);
@@ -38,7 +72,7 @@ internal static class SyntheticCheckpoint
         foreach (var plan in plans)
         {
             var values = new ushort[plan.ByteLength / 2];
-            var isNorm = plan.Shape.Length == 1;
+            var isNorm = plan.Shape.Length == 1 && !plan.Name.EndsWith("proj.bias", StringComparison.Ordinal);
             for (var i = 0; i < values.Length; i++)
             {
                 var value = 0.2f * (random.NextSingle() - 0.5f);
@@ -97,7 +131,7 @@ internal static class SyntheticCheckpoint
             yield return ($"{prefix}self_attn.o_proj.weight", [hidden, heads * value]);
             if (layer < config("first_k_dense_replace"))
             {
-                foreach (var tensor in SwiGlu($"{prefix}mlp.", config("intermediate_size")))
+                foreach (var tensor in SwiGlu($"{prefix}mlp.", hidden, config("intermediate_size")))
                 {
                     yield return tensor;
                 }
@@ -107,19 +141,50 @@ internal static class SyntheticCheckpoint
 
             yield return ($"{prefix}mlp.gate.weight", [experts, hidden]);
             yield return ($"{prefix}mlp.gate.e_score_correction_bias", [experts]);
-            var shared = SwiGlu($"{prefix}mlp.shared_experts.", config("n_shared_experts") * expertWidth);
-            var routed = Enumerable.Range(0, experts).SelectMany(e => SwiGlu($"{prefix}mlp.experts.{e}.", expertWidth));
+            var shared = SwiGlu($"{prefix}mlp.shared_experts.", hidden, config("n_shared_experts") * expertWidth);
+            var routed = Enumerable.Range(0, experts).SelectMany(e => SwiGlu($"{prefix}mlp.experts.{e}.", hidden, expertWidth));
             foreach (var tensor in shared.Concat(routed))
             {
                 yield return tensor;
             }
         }
-
-        IEnumerable<(string, long[])> SwiGlu(string prefix, int width) =>
-        [
-            ($"{prefix}gate_proj.weight", [width, hidden]),
-            ($"{prefix}up_proj.weight", [width, hidden]),
-            ($"{prefix}down_proj.weight", [hidden, width]),
-        ];
     }
+
+    private static IEnumerable<(string Name, long[] Shape)> DenseTensors(Func<string, int> config, bool tied)
+    {
+        int hidden = config("hidden_size"), width = config("head_dim");
+        (string Projection, int Rows)[] projections =
+            [("q", config("num_attention_heads") * width), ("k", config("num_key_value_heads") * width), ("v", config("num_key_value_heads") * width)];
+        yield return ("model.embed_tokens.weight", [config("vocab_size"), hidden]);
+        yield return ("model.norm.weight", [hidden]);
+        if (!tied)
+        {
+            yield return ("lm_head.weight", [config("vocab_size"), hidden]);
+        }
+
+        for (var layer = 0; layer < config("num_hidden_layers"); layer++)
+        {
+            var prefix = $"model.layers.{layer}.";
+            yield return ($"{prefix}input_layernorm.weight", [hidden]);
+            yield return ($"{prefix}post_attention_layernorm.weight", [hidden]);
+            foreach (var (projection, rows) in projections)
+            {
+                yield return ($"{prefix}self_attn.{projection}_proj.weight", [rows, hidden]);
+                yield return ($"{prefix}self_attn.{projection}_proj.bias", [rows]);
+            }
+
+            yield return ($"{prefix}self_attn.o_proj.weight", [hidden, projections[0].Rows]);
+            foreach (var tensor in SwiGlu($"{prefix}mlp.", hidden, config("intermediate_size")))
+            {
+                yield return tensor;
+            }
+        }
+    }
+
+    private static IEnumerable<(string Name, long[] Shape)> SwiGlu(string prefix, int hidden, int width) =>
+    [
+        ($"{prefix}gate_proj.weight", [width, hidden]),
+        ($"{prefix}up_proj.weight", [width, hidden]),
+        ($"{prefix}down_proj.weight", [hidden, width]),
+    ];
 }

@@ -45,6 +45,21 @@ public sealed class InspectTests
     public async Task Other_formats_and_architectures_are_described(string fixture, string format)
         => Assert.That(await InspectAsync(TestPaths.Fixture(fixture)), Has.Some.Match($"routed experts .*{format}"));
 
+    [TestCase("qwen2", "Qwen2", "4 heads of 16 rotated; 2 key-value heads")]
+    [TestCase("llama", "Llama", "4 heads of 16 rotated; 2 key-value heads")]
+    [TestCase("qwen3-yarn", "Qwen3", "4 heads of 32 rotated; 2 key-value heads")]
+    public async Task Dense_models_are_described(string fixture, string architecture, string attention)
+    {
+        var lines = await InspectAsync(TestPaths.Fixture(fixture));
+        Assert.Multiple(() =>
+        {
+            Assert.That(lines, Has.Some.Match($"architecture +{architecture}"));
+            Assert.That(lines, Has.Some.Match($"attention +{attention}"));
+            Assert.That(lines, Has.Some.Match("layers +2, 2 of them dense"));
+            Assert.That(lines, Has.Some.Match("attention +8 +BF16"));
+        });
+    }
+
     [Test]
     public async Task A_packed_checkpoint_has_one_format_and_its_matrices_their_own_shapes()
     {

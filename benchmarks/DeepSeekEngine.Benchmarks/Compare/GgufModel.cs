@@ -22,7 +22,8 @@ internal static class GgufModel
     public static GgufWriter Of(ModelConfig config, GgmlType type)
     {
         var file = new GgufWriter();
-        var (attention, router) = (config.Attention, config.Router!.Value);
+        var (mla, router) = ((MlaConfig)config.Attention, config.Router!.Value);
+        var attention = mla.Shape;
         file.Add("general.architecture", Architecture);
         file.Add("general.name", "synthetic");
         file.Add("tokenizer.ggml.model", "no_vocab");
@@ -51,7 +52,7 @@ internal static class GgufModel
             Number("expert_group_used_count", router.GroupsKept);
         }
 
-        if (config.QLoraRank is { } rank)
+        if (mla.QLoraRank is { } rank)
         {
             Number("attention.q_lora_rank", rank);
         }
@@ -75,7 +76,7 @@ internal static class GgufModel
         {
             var prefix = $"blk.{layer}.";
             Norm($"{prefix}attn_norm", config.HiddenSize);
-            if (config.QLoraRank is { } queryRank)
+            if (mla.QLoraRank is { } queryRank)
             {
                 Matrix($"{prefix}attn_q_a", config.HiddenSize, queryRank);
                 Norm($"{prefix}attn_q_a_norm", queryRank);

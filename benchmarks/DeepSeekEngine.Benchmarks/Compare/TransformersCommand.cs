@@ -50,14 +50,15 @@ internal static class TransformersCommand
     /// <summary>The fields of config.json by which transformers makes the model.</summary>
     internal static JsonObject Config(ModelConfig config)
     {
-        var (attention, router) = (config.Attention, config.Router!.Value);
+        var (mla, router) = ((MlaConfig)config.Attention, config.Router!.Value);
+        var attention = mla.Shape;
         return new JsonObject
         {
             ["model_type"] = config.Architecture is Architecture.DeepSeekV2 ? "deepseek_v2" : "deepseek_v3",
             ["vocab_size"] = config.VocabSize,
             ["hidden_size"] = config.HiddenSize,
             ["num_hidden_layers"] = config.Layers,
-            ["q_lora_rank"] = config.QLoraRank,
+            ["q_lora_rank"] = mla.QLoraRank,
             ["kv_lora_rank"] = attention.Latent,
             ["qk_nope_head_dim"] = attention.Nope,
             ["qk_rope_head_dim"] = attention.Rope,

@@ -32,7 +32,7 @@ internal sealed class TimedTransformer : ITimedModel
     }
 
     /// <summary>Bytes of the cache one token reads at this context.</summary>
-    public double CacheBytes => LatentCache.ByteLength(_transformer.Cache.Layer(0).Width, _transformer.Config.Layers, _context);
+    public double CacheBytes => KeyValueCache.ByteLength(_transformer.Cache.Layer(0).Width, _transformer.Config.Layers, _context);
 
     public void SetContext(int tokens) => _context = tokens;
 

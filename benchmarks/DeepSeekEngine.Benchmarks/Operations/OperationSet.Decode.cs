@@ -1,6 +1,7 @@
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Kernels;
+using DeepSeekEngine.Model;
 
 namespace DeepSeekEngine.Benchmarks.Operations;
 
@@ -9,7 +10,8 @@ internal sealed partial class OperationSet
 {
     private void AddDecode(WeightEncoding format, int[] contexts)
     {
-        var (shape, hidden) = (_config.Attention, _config.HiddenSize);
+        var (mla, hidden) = ((MlaConfig)_config.Attention, _config.HiddenSize);
+        var shape = mla.Shape;
         var norm = new Norm(Random(1, hidden).Array, _config.RmsNormEpsilon);
         var (x, normed) = (Random(1, hidden), Random(1, hidden));
         var (queries, latents) = (Random(1, shape.Heads * shape.QueryHead), Random(1, shape.CacheRow));
@@ -20,7 +22,7 @@ internal sealed partial class OperationSet
         var append = new LatentAppend(
             latents, new Norm(Random(1, shape.Latent).Array, _config.RmsNormEpsilon), rope, tokens, shape, cache);
 
-        if (_config.QLoraRank is { } rank)
+        if (mla.QLoraRank is { } rank)
         {
             var low = Random(1, rank);
             var lowNorm = new Norm(Random(1, rank).Array, _config.RmsNormEpsilon);
@@ -45,7 +47,7 @@ internal sealed partial class OperationSet
         Add(
             "absorb", stored, kvB, w => _backend.AbsorbRotated(queries, rope, tokens, w[0], shape, absorbed, 1),
             (double)shape.Nope / shape.KeyValueHead);
-        AddLatentAttention(contexts);
+        AddCachedAttention(contexts);
         Add("project", stored, kvB, w => _backend.ProjectLatents(context, w[0], shape, heads, 1), (double)shape.Value / shape.KeyValueHead);
         Add("o_proj", format, [(hidden, heads.Width)], w => _backend.LinearAdd(heads, w[0], x, 1));
 

@@ -27,7 +27,7 @@ internal sealed partial class OperationSet : IDisposable
     {
         (_backend, _config, _weightBytes) = (backend, config, weightBytes);
         _matrices = new SyntheticMatrices(_arena, shared: backend is not SimdBackend);
-        var row = config.Attention.CacheRow;
+        var row = config.Attention.Cached.Row;
         _attention = backend.CacheRowLength(row) < row ? ("BF16", Operands.BFloat16) : ("F32", Operands.Float32);
     }
 
@@ -50,7 +50,7 @@ internal sealed partial class OperationSet : IDisposable
                 set.AddExperts(format, tokens);
                 break;
             case "attention":
-                set.AddLatentAttention(contexts);
+                set.AddCachedAttention(contexts);
                 break;
             case "expanded":
                 set.AddExpandedAttention(tokens);
@@ -143,29 +143,29 @@ internal sealed partial class OperationSet : IDisposable
         return tables;
     }
 
-    private void AddLatentAttention(int[] contexts)
+    private void AddCachedAttention(int[] contexts)
     {
-        var shape = _config.Attention;
+        var shape = _config.Attention.Cached;
         var longest = contexts.Max();
 
         // As many layers' caches as do not stay in the processor's.
         Activations[] caches = [.. Enumerable.Range(0, 16).Select(layer => Cache(longest, layer))];
-        var (absorbed, result) = (Random(1, shape.Heads * shape.CacheRow), Random(1, shape.Heads * shape.Latent));
+        var (queries, result) = (Random(1, shape.Heads * shape.Key), Random(1, shape.Heads * shape.Value));
         foreach (var context in contexts)
         {
             var tables = Tables(1, context - 1, context);
             var next = 0;
             _operations.Add(new Operation(
-                $"LatentAttention at {context}", _attention.Format, 1, (double)context * caches[0].Width * sizeof(float),
-                2.0 * context * shape.Heads * (shape.CacheRow + shape.Latent), _attention.Operands,
-                () => _backend.LatentAttention(absorbed, caches[next++ % caches.Length], tables, shape, result, 1)));
+                $"CachedAttention at {context}", _attention.Format, 1, (double)context * caches[0].Width * sizeof(float),
+                2.0 * context * shape.Heads * (shape.Key + shape.Value), _attention.Operands,
+                () => _backend.CachedAttention(queries, caches[next++ % caches.Length], tables, shape, result, 1)));
         }
     }
 
     /// <summary>A layer's, as the backend stores it.</summary>
     private Activations Cache(int rows, int layer)
     {
-        var width = _backend.CacheRowLength(_config.Attention.CacheRow);
+        var width = _backend.CacheRowLength(_config.Attention.Cached.Row);
         var array = Own(_backend.Allocate<float>((long)rows * width));
         SyntheticCache.Fill(array, layer);
         return Activations.Dense(array, width);
@@ -173,19 +173,19 @@ internal sealed partial class OperationSet : IDisposable
 
     private void AddExpandedAttention(int[] tokens)
     {
-        var shape = _config.Attention;
+        var shape = _config.Attention.Expanded;
         const int positions = Workspace.ExpandedPositions;
         var most = tokens.Max();
         var (q, heads, state) = (
             Random(most, shape.Heads * shape.QueryHead), Random(most, shape.Heads * shape.Value), Random(most, shape.Heads * 2));
-        var (keyValues, latents) = (Random(positions, shape.Heads * shape.KeyValueHead), Random(positions, shape.CacheRow));
+        var (keyValues, sharedKeys) = (Random(positions, shape.Row), Random(positions, shape.SharedKey));
         foreach (var count in tokens.Where(count => count > 1))
         {
             var tables = Tables(count, positions, positions + count);
             _operations.Add(new Operation(
                 $"ExpandedAttention tile of {positions}", _attention.Format, count, 0,
                 2.0 * count * positions * shape.Heads * (shape.QueryHead + shape.Value), _attention.Operands,
-                () => _backend.ExpandedAttention(q, keyValues, latents, tables, shape, 0, positions, true, true, state, heads, count)));
+                () => _backend.ExpandedAttention(q, keyValues, sharedKeys, tables, shape, 0, positions, true, true, state, heads, count)));
         }
     }
 

@@ -61,9 +61,10 @@ internal static unsafe class ProductsCommand
 
     private static IEnumerable<(string Name, int Rows, int Columns)> Products(ModelConfig config)
     {
-        var (attention, hidden) = (config.Attention, config.HiddenSize);
+        var (mla, hidden) = ((MlaConfig)config.Attention, config.HiddenSize);
+        var attention = mla.Shape;
         var queries = attention.Heads * attention.QueryHead;
-        if (config.QLoraRank is { } rank)
+        if (mla.QLoraRank is { } rank)
         {
             yield return ("q_a_proj", rank, hidden);
             yield return ("q_b_proj", queries, rank);

@@ -31,7 +31,8 @@ internal static class Shapes
             "tiny" => Config(
                 Architecture.DeepSeekV3, 512, 64, 2, 32, 2, 128, 64, 1, 1, 10000, Sigmoid(8, 2, 2, 1, 2.5f)) with
             {
-                Attention = new MlaShape { Heads = 2, Nope = 16, Rope = 16, Value = 16, Latent = 32, Scale = 1f / MathF.Sqrt(32) },
+                Attention = new MlaConfig(
+                    new MlaShape { Heads = 2, Nope = 16, Rope = 16, Value = 16, Latent = 32, Scale = 1f / MathF.Sqrt(32) }, QLoraRank: 32),
             },
             _ => throw new ArgumentException($"There is no shape '{name}'; there are {string.Join(", ", Names)}."),
         };
@@ -59,8 +60,8 @@ internal static class Shapes
         HiddenSize = hidden,
         Layers = layers,
         MtpLayers = 0,
-        QLoraRank = queryRank,
-        Attention = new MlaShape { Heads = heads, Nope = 128, Rope = 64, Value = 128, Latent = 512, Scale = 1f / MathF.Sqrt(192) },
+        Attention = new MlaConfig(
+            new MlaShape { Heads = heads, Nope = 128, Rope = 64, Value = 128, Latent = 512, Scale = 1f / MathF.Sqrt(192) }, queryRank),
         IntermediateSize = dense,
         MoeIntermediateSize = expert,
         Router = router,
@@ -69,7 +70,7 @@ internal static class Shapes
         MoeLayerFrequency = 1,
         RmsNormEpsilon = 1e-6f,
         RopeTheta = theta,
-        Yarn = null,
+        RopeScaling = null,
         MaxPositions = 163840,
         TiedEmbeddings = false,
         Fp8 = new Fp8Quantization(128, 128),

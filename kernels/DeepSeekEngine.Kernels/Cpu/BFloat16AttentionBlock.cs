@@ -98,14 +98,15 @@ internal readonly unsafe struct BFloat16AttentionBlock
     }
 
     /// <summary>
-    /// Takes rows of a cache as keys, and their first columns as values. A tile of rows that lie in one piece is read where it is.
+    /// Takes keys and values from rows of a cache. A tile of keys that lie in one piece is read where it is.
     /// </summary>
-    /// <param name="rows">Where each row lies.</param>
+    /// <param name="rows">Where each key lies.</param>
     /// <param name="rowBytes">Bytes from one row to the next within a block of the cache.</param>
-    public void TakeRows(ushort** rows, int count, nint rowBytes)
+    /// <param name="valueOffset">Elements from a key to its value.</param>
+    public void TakeRows(ushort** rows, int count, nint rowBytes, int valueOffset)
     {
-        // What is read beyond a row's end is otherwise another row, or nothing.
-        bool padded = keyWidth % (2 * StepPairs) != 0 || ValueTiles(valueWidth) * TileColumns > keyWidth;
+        // What is read beyond a key's end is otherwise another key, or nothing.
+        bool padded = keyWidth % (2 * StepPairs) != 0;
         for (int j = 0; j < count; j += TileKeys)
         {
             int tile = j / TileKeys;
@@ -126,14 +127,15 @@ internal readonly unsafe struct BFloat16AttentionBlock
 
         for (int j = 0; j < count; j += 2)
         {
-            PairValues(j / 2, Key(j), Key(j + 1));
+            PairValues(
+                j / 2, Value(rows[j] + valueOffset, rounded), Value(j + 1 < count ? rows[j + 1] + valueOffset : null, SecondRounded));
         }
     }
 
     /// <summary>Rounds values of two positions; second may be null for none.</summary>
     public void RoundValues(int pair, float* first, float* second)
     {
-        ushort* a = rounded, b = (ushort*)((byte*)rounded + RowBytes(valueWidth));
+        ushort* a = rounded, b = SecondRounded;
         Round(first, valueWidth, a);
         if (second == null)
         {
@@ -149,13 +151,18 @@ internal readonly unsafe struct BFloat16AttentionBlock
 
     /// <summary>scores[j, i] of the first <paramref name="count"/> keys.</summary>
     /// <param name="next">
-    /// Where the row lies that will follow each of these, and the <see cref="TileKeys"/> - 1 after it; they are asked of memory meanwhile.
-    /// Null if there are none.
+    /// Where the row lies that will follow each of these; they are asked of memory meanwhile. Null if there are none.
     /// </param>
-    public float* Scores(uint* packed, int count, ushort** next = null)
+    /// <param name="apart">0 if the rows of a tile that follow lie in one piece, else elements of each that are read.</param>
+    public float* Scores(uint* packed, int count, ushort** next = null, int apart = 0)
     {
         for (int j = 0; j < count; j += TileKeys)
         {
+            for (int i = j; apart > 0 && next != null && i < j + TileKeys; i++)
+            {
+                QueryLanes.Prefetch((float*)next[i], apart / 2);
+            }
+
             var arguments = new BFloat16ScoresArguments
             {
                 Queries = packed,
@@ -163,8 +170,8 @@ internal readonly unsafe struct BFloat16AttentionBlock
                 KeyBytes = tileBytes[j / TileKeys],
                 Steps = (keyWidth + 2 * StepPairs - 1) / (2 * StepPairs),
                 Scores = scores + j * Queries,
-                Ahead = next == null ? (byte*)packed : (byte*)next[j],
-                AheadStep = next == null ? 0 : StepPairs * LineBytes,
+                Ahead = next == null || apart > 0 ? (byte*)packed : (byte*)next[j],
+                AheadStep = next == null || apart > 0 ? 0 : StepPairs * LineBytes,
             };
             functions.Scores(&arguments);
         }
@@ -225,6 +232,25 @@ internal readonly unsafe struct BFloat16AttentionBlock
         }
 
         return true;
+    }
+
+    private ushort* SecondRounded => (ushort*)((byte*)rounded + RowBytes(valueWidth));
+
+    /// <summary>A value as whole tiles of columns: where it lies if it is that, else a copy; zeros if it is null.</summary>
+    private ushort* Value(ushort* value, ushort* copy)
+    {
+        if (value != null && valueWidth % TileColumns == 0)
+        {
+            return value;
+        }
+
+        new Span<byte>(copy, RowBytes(valueWidth)).Clear();
+        if (value != null)
+        {
+            new ReadOnlySpan<ushort>(value, valueWidth).CopyTo(new Span<ushort>(copy, valueWidth));
+        }
+
+        return copy;
     }
 
     private ushort* Key(int row)

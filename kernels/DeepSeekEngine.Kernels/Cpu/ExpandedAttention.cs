@@ -5,11 +5,10 @@ using DeepSeekEngine.Kernels.Cpu.Emitted;
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
-/// One tile of causal attention over expanded keys and values: with s_j = scale * (q_nope . k_nope_j + q_pe . k_pe_j), state [count,
-/// H * 2] holds max s and sum exp(s - max), heads [count, H * v] sum exp(s - max) v_j, divided by that sum in the last tile.
-/// keyValues [ContextCount, H * (n + v)], latents [ContextCount, c + r]. A task is a head and a block of tokens; a block of keys and
-/// values is copied together once a task, because rows as far apart as all heads' keys and values evict each other. Where there are
-/// functions for it, products are of bfloat16.
+/// One tile of causal attention: with s_j = scale * q . k_j, state [count, H * 2] holds max s and sum exp(s - max), heads [count, H * v]
+/// sum exp(s - max) v_j, divided by that sum in the last tile. keyValues [ContextCount, row], sharedKeys [ContextCount, shared key]
+/// the end of all heads' keys. A task is a head and a block of tokens; a block of keys and values is copied together once a task,
+/// because rows as far apart as all heads' keys and values evict each other. Where there are functions for it, products are of bfloat16.
 /// </summary>
 internal readonly unsafe struct ExpandedAttentionJob : IParallelJob
 {
@@ -19,11 +18,12 @@ internal readonly unsafe struct ExpandedAttentionJob : IParallelJob
 
     public required Rows KeyValues { get; init; }
 
-    public required Rows Latents { get; init; }
+    /// <summary>Not read if there is no shared key.</summary>
+    public required Rows SharedKeys { get; init; }
 
     public required TokenView Tokens { get; init; }
 
-    public required MlaShape Shape { get; init; }
+    public required AttentionShape Shape { get; init; }
 
     public required int ContextStart { get; init; }
 
@@ -46,12 +46,12 @@ internal readonly unsafe struct ExpandedAttentionJob : IParallelJob
     public required BFloat16AttentionFunctions BFloat16 { get; init; }
 
     /// <summary>Queries of a block of tokens, keys and values of a block of positions.</summary>
-    public static long ScratchBytes(in MlaShape shape) => Math.Max(
+    public static long ScratchBytes(in AttentionShape shape) => Math.Max(
         ((long)TokenBlock * shape.QueryHead + (long)QueryLanes.Block * (shape.QueryHead + shape.Value)) * sizeof(float),
         PackedBytes(shape) + BFloat16AttentionBlock.ByteLength(shape.QueryHead, shape.Value) + (long)shape.QueryHead * sizeof(float));
 
     /// <summary>Of the queries in bfloat16.</summary>
-    private static long PackedBytes(in MlaShape shape)
+    private static long PackedBytes(in AttentionShape shape)
         => (long)TokenBlock / BFloat16AttentionBlock.Queries * BFloat16AttentionBlock.PackedLength(shape.QueryHead) * sizeof(uint);
 
     [SkipLocalsInit]
@@ -182,14 +182,17 @@ internal readonly unsafe struct ExpandedAttentionJob : IParallelJob
 
     private float* Query(int token, int h) => Q[token] + (long)h * Shape.QueryHead;
 
-    private float* Value(int position, int h) => KeyValues[position] + (long)h * Shape.KeyValueHead + Shape.Nope;
+    /// <summary>The part of a row that a query head attends to.</summary>
+    private float* Row(int position, int h) => KeyValues[position] + (long)(h / Shape.Group) * Shape.RowHead;
+
+    private float* Value(int position, int h) => Row(position, h) + Shape.ValueOffset;
 
     private float* Head(int token, int h) => Heads[token] + (long)h * Shape.Value;
 
     private void CopyKey(int position, int h, float* key)
     {
-        Copy(KeyValues[position] + (long)h * Shape.KeyValueHead, key, Shape.Nope);
-        Copy(Latents[position] + Shape.Latent, key + Shape.Nope, Shape.Rope);
+        Copy(Row(position, h), key, Shape.Key);
+        Copy(SharedKeys[position], key + Shape.Key, Shape.SharedKey);
     }
 
     /// <summary>Makes the scores minus infinity that a query does not see.</summary>

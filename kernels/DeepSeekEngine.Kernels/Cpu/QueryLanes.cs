@@ -63,11 +63,13 @@ internal static unsafe class QueryLanes
     /// <param name="rows">Block pointers, which are read from <paramref name="offset"/> on; those from count on may be read for nothing.</param>
     /// <param name="scores">[Block, registers * lanes].</param>
     /// <param name="next">
-    /// Block pointers to what is read after these rows, the same elements of which are asked of memory meanwhile; null if nothing is. A few
-    /// elements of many rows are an order in which no processor looks ahead by itself.
+    /// Block pointers to what is read after these rows, which is asked of memory meanwhile; null if nothing is. A few elements of many
+    /// rows are an order in which no processor looks ahead by itself.
     /// </param>
+    /// <param name="nextWidth">Elements of each that are read.</param>
     public static void Scores<TLanes>(
-        float* packed, int registers, float** rows, int count, int offset, int width, float* scores, bool accumulate, float** next = null)
+        float* packed, int registers, float** rows, int count, int offset, int width, float* scores, bool accumulate,
+        float** next = null, int nextWidth = 0)
         where TLanes : unmanaged, ILanes<TLanes>
     {
         int step = registers == 1 ? SingleRows : PairRows;
@@ -81,7 +83,8 @@ internal static unsafe class QueryLanes
             {
                 for (int i = j; next != null && i < j + step; i++)
                 {
-                    Prefetch(next[i] + offset + k, length);
+                    int ahead = (int)((long)nextWidth * k / width);
+                    Prefetch(next[i] + ahead, (int)((long)nextWidth * (k + length) / width) - ahead);
                 }
 
                 if (registers == 1)

@@ -11,8 +11,8 @@ internal interface IAttentionTile
     static abstract int PositionShift { get; }
 }
 
-/// <summary>Sixteen heads of one token on eight cached latents.</summary>
-internal readonly struct LatentTile : IAttentionTile
+/// <summary>Sixteen heads of one token on eight rows of the cache.</summary>
+internal readonly struct CachedTile : IAttentionTile
 {
     public static int RowShift => 4;
 
@@ -91,7 +91,7 @@ internal struct AttentionTile
     /// come before keys, values or <see cref="Seen"/> are written again.
     /// </summary>
     /// <param name="queries">The queries.</param>
-    /// <param name="keys">[positions, pitch], queries.Width values a row with zeros up to a multiple of four.</param>
+    /// <param name="keys">[positions, pitch], a row beginning with queries.Width values and zeros up to a multiple of four.</param>
     /// <param name="pitch">Keys' row in quads.</param>
     /// <param name="start">The tile's first position, as <see cref="Seen"/> counts.</param>
     /// <param name="positions">Positions of the tile that hold keys, at least 1; each query has seen one by the end of the first tile.</param>

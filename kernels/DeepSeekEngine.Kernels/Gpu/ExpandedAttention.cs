@@ -3,10 +3,10 @@ using ILGPU;
 namespace DeepSeekEngine.Kernels.Gpu;
 
 /// <summary>
-/// One tile of causal attention over expanded keys and values. With s_j = scale * (q_nope . k_nope_j + q_pe . k_pe_j) over the positions
-/// j of the tile, ContextStart + j &lt;= Positions[t]: state [tokens, H * 2] carries the running maximum m of s and the sum of exp(s - m)
+/// One tile of causal attention to keys and values in a row a position. With s_j = scale * q . k_j over the positions j of the tile,
+/// ContextStart + j &lt;= Positions[t]: state [tokens, H * 2] carries the running maximum m of s and the sum of exp(s - m)
 /// from tile to tile, heads [tokens, H * v] the sum of exp(s - m) v_j, divided by the sum after the last tile.
-/// keyValues [ContextCount, H * (n + v)], a head's key before its value; latents [ContextCount, c + r], k_pe its last r columns.
+/// keyValues [ContextCount, row]; sharedKeys [ContextCount, shared key], the end of every head's key.
 /// Grid: (H, ceil(tokens / 32)); a group a head of 32 tokens, which share the keys and values in shared memory.
 /// </summary>
 internal static class ExpandedAttention
@@ -21,11 +21,14 @@ internal static class ExpandedAttention
     {
         public required RowView Q;
         public required RowView KeyValues;
-        public required RowView Latents;
+
+        /// <summary>Any valid rows where there is no shared key.</summary>
+        public required RowView SharedKeys;
+
         public required TokenView Tokens;
         public required RowView State;
         public required RowView Heads;
-        public required MlaSizes Sizes;
+        public required AttentionSizes Sizes;
         public required int Count;
         public required int ContextStart;
         public required int ContextCount;
@@ -55,7 +58,7 @@ internal static class ExpandedAttention
         ArrayView<Float4> values = SharedMemory.Allocate<Float4>(1 << (ExpandedTile.PositionShift + TPlatform.AttentionShift - RowGroupShift));
         int head = Grid.IdxX;
         int token = Grid.IdxY << ExpandedTile.RowShift;
-        int width = p.Sizes.Nope + p.Sizes.Rope;
+        int width = p.Sizes.Key + p.Sizes.SharedKey;
         TileQueries queries = new()
         {
             Data = p.Q.Data,
@@ -179,7 +182,7 @@ internal static class ExpandedAttention
         D = Quads.Load(p.Heads.Data, rows > 3 ? at + 3 * p.Heads.Stride : 0, rows > 3 ? left : 0, p.AlignedHeads),
     };
 
-    /// <summary>Copies keys, the rotated part after the other, and some columns of values of some positions to shared memory.</summary>
+    /// <summary>Copies keys, the shared part after their own, and some columns of values of some positions to shared memory.</summary>
     private static void Stage<TPlatform>(
         Parameters p, int head, int position, int positions, int firstColumn, int pitch, ArrayView<Float4> keys, ArrayView<Float4> values)
         where TPlatform : struct, IPlatform
@@ -187,15 +190,16 @@ internal static class ExpandedAttention
         int laneShift = TPlatform.AttentionShift > ExpandedTile.PositionShift ? TPlatform.AttentionShift - ExpandedTile.PositionShift : 0;
         int lane = Group.IdxX & ((1 << laneShift) - 1);
         int valueLanes = 1 << (TPlatform.AttentionShift - RowGroupShift);
-        int nope = p.Sizes.Nope;
-        int width = nope + p.Sizes.Rope;
+        int own = p.Sizes.Key;
+        int width = own + p.Sizes.SharedKey;
+        int part = head / p.Sizes.Group * p.Sizes.RowHead;
         for (int row = Group.IdxX >> laneShift; row < positions; row += 1 << (TPlatform.AttentionShift - laneShift))
         {
-            long key = p.KeyValues.Row(position + row) + (long)head * (nope + p.Sizes.Value);
-            long rotated = p.Latents.Row(position + row) + p.Sizes.Latent - nope;
+            long key = p.KeyValues.Row(position + row) + part;
+            long shared = p.SharedKeys.Row(position + row) - own;
             for (int quad = lane; quad < Quads.Count(width); quad += 1 << laneShift)
             {
-                keys[row * pitch + quad] = Key(p, key, rotated, quad << 2, nope, width);
+                keys[row * pitch + quad] = Key(p, key, shared, quad << 2, own, width);
             }
 
             for (int quad = lane; quad < valueLanes; quad += 1 << laneShift)
@@ -204,38 +208,38 @@ internal static class ExpandedAttention
                 if (column < p.Sizes.Value)
                 {
                     values[row * valueLanes + quad]
-                        = Quads.Load(p.KeyValues.Data, key + nope + column, p.Sizes.Value - column, p.AlignedKeyValues);
+                        = Quads.Load(p.KeyValues.Data, key + p.Sizes.ValueOffset + column, p.Sizes.Value - column, p.AlignedKeyValues);
                 }
             }
         }
     }
 
-    /// <summary>Four values of a key from <paramref name="column"/> on, of which the first n are at key and the others at rotated.</summary>
-    private static Float4 Key(Parameters p, long key, long rotated, int column, int nope, int width)
+    /// <summary>Four values of a key from <paramref name="column"/> on, of which the first are at key and those from own on at shared.</summary>
+    private static Float4 Key(Parameters p, long key, long shared, int column, int own, int width)
     {
         if (p.AlignedKeyValues == 1)
         {
-            return column < nope
+            return column < own
                 ? Quads.Load(p.KeyValues.Data, key + column, 4, 1)
-                : Quads.Load(p.Latents.Data, rotated + column, 4, 1);
+                : Quads.Load(p.SharedKeys.Data, shared + column, 4, 1);
         }
 
         return new Float4
         {
-            X = KeyValue(p, key, rotated, column, nope, width),
-            Y = KeyValue(p, key, rotated, column + 1, nope, width),
-            Z = KeyValue(p, key, rotated, column + 2, nope, width),
-            W = KeyValue(p, key, rotated, column + 3, nope, width),
+            X = KeyValue(p, key, shared, column, own, width),
+            Y = KeyValue(p, key, shared, column + 1, own, width),
+            Z = KeyValue(p, key, shared, column + 2, own, width),
+            W = KeyValue(p, key, shared, column + 3, own, width),
         };
     }
 
-    private static float KeyValue(Parameters p, long key, long rotated, int column, int nope, int width)
+    private static float KeyValue(Parameters p, long key, long shared, int column, int own, int width)
     {
         if (column >= width)
         {
             return 0f;
         }
 
-        return column < nope ? p.KeyValues.Data[key + column] : p.Latents.Data[rotated + column];
+        return column < own ? p.KeyValues.Data[key + column] : p.SharedKeys.Data[shared + column];
     }
 }

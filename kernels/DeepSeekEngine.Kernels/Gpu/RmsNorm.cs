@@ -64,7 +64,12 @@ internal static class RmsNorm
         }
 
         float sum = (squares.X + squares.Y) + (squares.Z + squares.W);
-        float total = GroupReduce.All<float, Sum, TPlatform>(sum, scratch);
+        return ScaleOf(GroupReduce.All<float, Sum, TPlatform>(sum, scratch), width, epsilon);
+    }
+
+    /// <summary>1 / sqrt(total / width + epsilon), of the sum of squares.</summary>
+    public static NormScale ScaleOf(float total, int width, float epsilon)
+    {
         float square = total / width + epsilon;
         float rms = MathF.Sqrt(square);
         float scale = 1f / rms;

@@ -16,6 +16,14 @@ internal readonly record struct LatentAppend(
     Activations KeyValues, Norm Norm, DeviceArray<float> Rope, TokenTables Tokens, MlaShape Shape, Activations Cache);
 
 /// <summary>
+/// What projected heads go through before they are rotated, null what a model lacks: biases of all heads side by side, and RMS norms of a
+/// head's width.
+/// </summary>
+internal readonly record struct HeadTransforms(
+    DeviceArray<float>? QueryBias, DeviceArray<float>? KeyBias, DeviceArray<float>? ValueBias,
+    DeviceArray<float>? QueryNorm, DeviceArray<float>? KeyNorm, float Epsilon);
+
+/// <summary>
 /// The operations of <see cref="IBackend"/> that are made of others, one after the other: what they mean, and how they are done where a
 /// backend has nothing better.
 /// </summary>

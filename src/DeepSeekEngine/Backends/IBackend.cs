@@ -104,10 +104,26 @@ internal interface IBackend : IDeviceMemory, IDisposable
     void AbsorbQueries(Activations q, Matrix kvB, in MlaShape shape, Activations absorbed, int count);
 
     /// <summary>
-    /// context[t, h] = sum_j softmax_j(scale * absorbed[t, h] . cache[j]) cache[j, :c] over the positions j &lt;= Positions[t] of the
-    /// token's sequence; absorbed [count, H * (c + r)], context [count, H * c].
+    /// Completes the projected heads of grouped-query attention: a query of q [count, H * key], in place, and a key of k [count, G * key]
+    /// become rope(RMSNorm(x + bias)), a value of v [count, G * value] x + bias; keys and values are appended to a layer's cache, at each
+    /// token's own row. Rotated pairs are (i, i + key / 2). What k and v hold afterwards is not specified.
     /// </summary>
-    void LatentAttention(Activations absorbed, Activations cache, in TokenTables tokens, in MlaShape shape, Activations context, int count);
+    /// <param name="rope">[positions, key]: the cosines of all pairs, then the sines.</param>
+    /// <param name="shape">Without a shared key.</param>
+    /// <param name="cache">[cache rows, <see cref="IDeviceMemory.CacheRowLength"/> of the shape's row].</param>
+    void AppendKeyValues(
+        Activations q, Activations k, Activations v, in HeadTransforms transforms, DeviceArray<float> rope, in TokenTables tokens,
+        in AttentionShape shape, Activations cache, int count);
+
+    /// <summary>
+    /// context[t, h] = sum_j softmax_j(scale * queries[t, h] . key_j) value_j over the positions j &lt;= Positions[t] of the token's
+    /// sequence, keys and values those of the head's key-value head in the rows of a cache where they lie; queries [count, H * key],
+    /// context [count, H * value].
+    /// </summary>
+    /// <param name="cache">[cache rows, <see cref="IDeviceMemory.CacheRowLength"/> of the shape's row].</param>
+    /// <param name="shape">Without a shared key.</param>
+    void CachedAttention(
+        Activations queries, Activations cache, in TokenTables tokens, in AttentionShape shape, Activations context, int count);
 
     /// <summary>
     /// heads[t, h] = context[t, h] Wv_h^T, Wv_h = kv_b[h * (n + v) + n .. + v, :]; context [count, H * c], heads [count, H * v].
@@ -115,21 +131,22 @@ internal interface IBackend : IDeviceMemory, IDisposable
     void ProjectLatents(Activations context, Matrix kvB, in MlaShape shape, Activations heads, int count);
 
     /// <summary>
-    /// latents[i] = the cache row of position start + i of the sequence of token 0 of <paramref name="tokens"/>, i &lt; count.
+    /// y[i] = the cache row of position start + i of the sequence of token 0 of <paramref name="tokens"/>, i &lt; count.
     /// </summary>
-    void GatherLatents(Activations cache, in TokenTables tokens, int start, Activations latents, int count);
+    void GatherCache(Activations cache, in TokenTables tokens, int start, Activations y, int count);
 
     /// <summary>
-    /// One tile of causal attention over expanded keys and values, with a running softmax. The tile holds positions
+    /// One tile of causal attention over keys and values in a row a position, with a running softmax. The tile holds positions
     /// contextStart .. contextStart + contextCount of one sequence; token t sees those with position &lt;= Positions[t].
-    /// With s_j = scale * (q_nope . k_nope_j + q_pe . k_pe_j): state [count, H * 2] holds the running maximum of s and sum of
-    /// exp(s - maximum), heads [count, H * v] the sum of exp(s - maximum) v_j. The first tile ignores what state and heads hold;
+    /// With s_j = scale * q . k_j: state [count, H * 2] holds the running maximum of s and sum of exp(s - maximum),
+    /// heads [count, H * value] the sum of exp(s - maximum) v_j. The first tile ignores what state and heads hold;
     /// the last tile divides heads by the sum. Every token sees at least one position of the first tile.
     /// </summary>
-    /// <param name="keyValues">[contextCount, H * (n + v)], a head's key before its value: latents through kv_b_proj.</param>
-    /// <param name="latents">[contextCount, c + r]; k_pe is its last r columns.</param>
+    /// <param name="q">[count, H * (key + shared key)].</param>
+    /// <param name="keyValues">[contextCount, the shape's row].</param>
+    /// <param name="sharedKeys">[contextCount, shared key], the end of every head's key; not used if the shape has none.</param>
     void ExpandedAttention(
-        Activations q, Activations keyValues, Activations latents, in TokenTables tokens, in MlaShape shape,
+        Activations q, Activations keyValues, Activations sharedKeys, in TokenTables tokens, in AttentionShape shape,
         int contextStart, int contextCount, bool first, bool last, Activations state, Activations heads, int count);
 
     /// <summary>

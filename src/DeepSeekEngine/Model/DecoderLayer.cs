@@ -6,7 +6,7 @@ namespace DeepSeekEngine.Model;
 internal sealed class DecoderLayer
 {
     private readonly Norm _inputNorm;
-    private readonly MlaAttention _attention;
+    private readonly Attention _attention;
     private readonly Norm _postAttentionNorm;
     private readonly FeedForward _feedForward;
 
@@ -14,7 +14,12 @@ internal sealed class DecoderLayer
     {
         var prefix = $"model.layers.{layer}.";
         _inputNorm = Norm("input_layernorm");
-        _attention = new MlaAttention(weights, config, $"{prefix}self_attn.");
+        _attention = config.Attention switch
+        {
+            MlaConfig mla => new MlaAttention(weights, config, mla, $"{prefix}self_attn."),
+            GroupedQueryConfig grouped => new GroupedQueryAttention(weights, config, grouped, $"{prefix}self_attn."),
+            var unknown => throw new ArgumentException($"There is no attention of {unknown.GetType()}.", nameof(config)),
+        };
         _postAttentionNorm = Norm("post_attention_layernorm");
         _feedForward = config.IsMoe(layer)
             ? new MixtureOfExperts(weights, config, config.Router!.Value, $"{prefix}mlp.")

@@ -41,14 +41,14 @@ internal sealed class MemoryMeter : WeightLoader
         using var weights = new PlacedWeights(placement, devices, host);
         _ = new TransformerParts(weights, config, limits);
         return new PlacedMemory(
-            [.. devices.Select((meter, device) => meter.Estimate(LatentCache.ByteLength(
-                meter.Memory.CacheRowLength(config.Attention.CacheRow), placement.LayersOf(device, config.Layers + config.MtpLayers).GetOffsetAndLength(int.MaxValue).Length,
+            [.. devices.Select((meter, device) => meter.Estimate(KeyValueCache.ByteLength(
+                meter.Memory.CacheRowLength(config.Attention.Cached.Row), placement.LayersOf(device, config.Layers + config.MtpLayers).GetOffsetAndLength(int.MaxValue).Length,
                 limits.CacheTokens), onProcessor ? Scratch(meter) : 0))],
             host?.Estimate(cache: 0, Scratch(host)));
 
         long Scratch(MemoryMeter meter) => SimdBackend.ScratchBytes(
-            config.Attention, config.Router, limits.Tokens, Workspace.AbsorbedRows, limits.ContextLength, threads, meter._packedColumns,
-            meter._packedExpertColumns);
+            config.Attention.Cached, config.Attention.Expanded, config.Router, limits.Tokens, Workspace.CachedRows, limits.ContextLength,
+            threads, meter._packedColumns, meter._packedExpertColumns);
     }
 
     protected override Matrix LoadMatrix(string name, int rows, int columns, WeightEncoding encoding)

@@ -10,6 +10,15 @@ internal enum Architecture
 
     /// <summary><c>DeepseekV3ForCausalLM</c>: V3, R1, Moonlight, Kimi-K2.</summary>
     DeepSeekV3,
+
+    /// <summary><c>Qwen2ForCausalLM</c>: R1-Distill-Qwen-1.5B to 32B.</summary>
+    Qwen2,
+
+    /// <summary><c>LlamaForCausalLM</c>: R1-Distill-Llama-8B and 70B.</summary>
+    Llama,
+
+    /// <summary><c>Qwen3ForCausalLM</c>: R1-0528-Qwen3-8B.</summary>
+    Qwen3,
 }
 
 /// <summary>How experts are chosen from router scores.</summary>
@@ -25,9 +34,74 @@ internal enum RoutingMethod
     NoAuxTc,
 }
 
+/// <summary>A change of the rotary frequencies that makes the context so many times as long.</summary>
+internal abstract record RopeScaling(double Factor, int OriginalMaxPositions);
+
 /// <summary>YaRN's static change of the rotary frequencies.</summary>
 internal sealed record YarnScaling(
-    double Factor, int OriginalMaxPositions, double BetaFast, double BetaSlow, double Mscale, double MscaleAllDim);
+    double Factor, int OriginalMaxPositions, double BetaFast, double BetaSlow, double Mscale, double MscaleAllDim)
+    : RopeScaling(Factor, OriginalMaxPositions)
+{
+    /// <summary>What cosines and sines are multiplied with, where it is not what follows from the two mscales.</summary>
+    public double? AttentionFactor { get; init; }
+}
+
+/// <summary>
+/// Llama 3.1's: wavelengths up to OriginalMaxPositions / HighFrequency stay, those from OriginalMaxPositions / LowFrequency on are stretched.
+/// </summary>
+internal sealed record Llama3Scaling(double Factor, int OriginalMaxPositions, double LowFrequency, double HighFrequency)
+    : RopeScaling(Factor, OriginalMaxPositions);
+
+/// <summary>How a model attends.</summary>
+internal abstract record AttentionConfig
+{
+    /// <summary>Attention to the cache's rows where they lie; its row is what the cache holds a token and layer.</summary>
+    public abstract AttentionShape Cached { get; }
+
+    /// <summary>Attention to tiles of keys and values.</summary>
+    public abstract AttentionShape Expanded { get; }
+
+    /// <summary>Values of a head that are rotated.</summary>
+    public abstract int RopeWidth { get; }
+
+    /// <summary>Whether the rotated pairs are (i, i + RopeWidth / 2) and not (2i, 2i + 1).</summary>
+    public abstract bool RotatesHalves { get; }
+}
+
+/// <summary>Multi-head latent attention.</summary>
+/// <param name="QLoraRank">The rank queries are compressed to; null where q_proj is a single matrix.</param>
+internal sealed record MlaConfig(MlaShape Shape, int? QLoraRank) : AttentionConfig
+{
+    public override AttentionShape Cached => Shape.Absorbed;
+
+    public override AttentionShape Expanded => Shape.Expanded;
+
+    public override int RopeWidth => Shape.Rope;
+
+    public override bool RotatesHalves => false;
+}
+
+/// <summary>Grouped-query attention (Ainslie et al. 2023), keys and values of a head equally wide.</summary>
+/// <param name="HasBias">Whether the projections of queries, keys and values add a bias (Qwen2).</param>
+/// <param name="HasHeadNorm">Whether the heads of queries and keys are normalised before they are rotated (Qwen3).</param>
+internal sealed record GroupedQueryConfig(int Heads, int KeyValueHeads, int HeadWidth, bool HasBias, bool HasHeadNorm) : AttentionConfig
+{
+    public override AttentionShape Cached => new()
+    {
+        Heads = Heads,
+        KeyValueHeads = KeyValueHeads,
+        Key = HeadWidth,
+        Value = HeadWidth,
+        ValueOffset = HeadWidth,
+        Scale = (float)RotaryFrequencies.SoftmaxScale(HeadWidth, null),
+    };
+
+    public override AttentionShape Expanded => Cached;
+
+    public override int RopeWidth => HeadWidth;
+
+    public override bool RotatesHalves => true;
+}
 
 /// <summary>The scales of an FP8 checkpoint: one a block of rows and columns.</summary>
 internal sealed record Fp8Quantization(int BlockRows, int BlockColumns);
@@ -46,10 +120,7 @@ internal sealed record ModelConfig
     /// <summary>Multi-token-prediction modules, stored as the layers after the last.</summary>
     public required int MtpLayers { get; init; }
 
-    /// <summary>The rank queries are compressed to; null where q_proj is a single matrix.</summary>
-    public required int? QLoraRank { get; init; }
-
-    public required MlaShape Attention { get; init; }
+    public required AttentionConfig Attention { get; init; }
 
     /// <summary>The intermediate width of a dense layer.</summary>
     public required int IntermediateSize { get; init; }
@@ -72,7 +143,7 @@ internal sealed record ModelConfig
 
     public required double RopeTheta { get; init; }
 
-    public required YarnScaling? Yarn { get; init; }
+    public required RopeScaling? RopeScaling { get; init; }
 
     public required int MaxPositions { get; init; }
 

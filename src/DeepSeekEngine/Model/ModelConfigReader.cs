@@ -4,7 +4,7 @@ namespace DeepSeekEngine.Model;
 
 /// <summary>
 /// Reads config.json, believing nothing: every size is bounded, so that products of sizes fit the types they are computed in, and every
-/// field that changes the mathematics is either understood or refused. Defaults are those of DeepSeek's own configuration classes.
+/// field that changes the mathematics is either understood or refused. Defaults are those of each architecture's configuration class.
 /// </summary>
 internal static class ModelConfigReader
 {
@@ -28,9 +28,8 @@ internal static class ModelConfigReader
 
         ModelConfigJson json = ModelConfigJson.Read(Path.Combine(directory, "config.json"));
         Architecture architecture = ReadArchitecture(json);
+        bool deepSeek = Architectures.IsDeepSeek(architecture);
         json.RequireSupported(json.OptionalText("hidden_act") is null or "silu", "hidden_act", "\"silu\"");
-        json.RequireSupported(json.OptionalBoolean("attention_bias") is null or false, "attention_bias", "false");
-        json.RequireSupported(json.OptionalBoolean("rope_interleave") is null or true, "rope_interleave", "true");
 
         int vocabulary = json.Integer("vocab_size", 1, MaximumVocabulary);
         int layers = json.Integer("num_hidden_layers", 1, MaximumLayers);
@@ -38,7 +37,7 @@ internal static class ModelConfigReader
         int moeIntermediate = 0;
         int sharedExperts = 0;
         RouterShape? router = null;
-        if (json.OptionalInteger("n_routed_experts", 0, MaximumExperts) is int experts and > 0)
+        if (deepSeek && json.OptionalInteger("n_routed_experts", 0, MaximumExperts) is int experts and > 0)
         {
             router = ReadRouter(json, architecture, experts);
             moeIntermediate = json.Integer("moe_intermediate_size", 1, MaximumRows);
@@ -50,16 +49,16 @@ internal static class ModelConfigReader
         }
 
         ModelConfigJson? rope = json.OptionalObject("rope_parameters") ?? json.OptionalObject("rope_scaling");
-        YarnScaling? yarn = rope is ModelConfigJson scaling ? ReadScaling(scaling, maximumPositions) : null;
+        RopeScaling? scaling = rope is ModelConfigJson fields ? ReadScaling(fields, maximumPositions, deepSeek) : null;
+        int hidden = json.Integer("hidden_size", 1, MaximumHidden);
         return new ModelConfig
         {
             Architecture = architecture,
             VocabSize = vocabulary,
-            HiddenSize = json.Integer("hidden_size", 1, MaximumHidden),
+            HiddenSize = hidden,
             Layers = layers,
-            MtpLayers = json.OptionalInteger("num_nextn_predict_layers", 0, MaximumLayers) ?? 0,
-            QLoraRank = json.OptionalInteger("q_lora_rank", 1, MaximumHidden),
-            Attention = ReadAttention(json, yarn),
+            MtpLayers = (deepSeek ? json.OptionalInteger("num_nextn_predict_layers", 0, MaximumLayers) : null) ?? 0,
+            Attention = deepSeek ? ReadMla(json, (YarnScaling?)scaling) : ReadGroupedQuery(json, architecture, hidden, rope),
             IntermediateSize = json.Integer("intermediate_size", 1, MaximumRows),
             MoeIntermediateSize = moeIntermediate,
             Router = router,
@@ -68,7 +67,7 @@ internal static class ModelConfigReader
             MoeLayerFrequency = json.OptionalInteger("moe_layer_freq", 1, MaximumLayers) ?? 1,
             RmsNormEpsilon = (float)(json.OptionalNumber("rms_norm_eps", 1e-12, 1) ?? 1e-6),
             RopeTheta = rope?.OptionalNumber("rope_theta", 2, 1e12) ?? json.OptionalNumber("rope_theta", 2, 1e12) ?? 10_000,
-            Yarn = yarn,
+            RopeScaling = scaling,
             MaxPositions = maximumPositions,
             TiedEmbeddings = json.OptionalBoolean("tie_word_embeddings") ?? false,
             Fp8 = json.OptionalObject("quantization_config") is ModelConfigJson quantization ? ReadQuantization(quantization) : null,
@@ -80,24 +79,16 @@ internal static class ModelConfigReader
     {
         string[] architectures = json.Texts("architectures");
         string? modelType = json.OptionalText("model_type");
-        json.Require(
-            architectures.Length > 0 || modelType is not null,
-            "architectures",
-            "[\"DeepseekV3ForCausalLM\"] or [\"DeepseekV2ForCausalLM\"]");
+        json.Require(architectures.Length > 0 || modelType is not null, "architectures", Architectures.Supported);
         string found = architectures.Length > 0 ? string.Join(", ", architectures) : $"model_type {modelType}";
-        return (architectures.Length > 0 ? architectures[0] : modelType) switch
-        {
-            "DeepseekV3ForCausalLM" or "deepseek_v3" or "kimi_k2" => Architecture.DeepSeekV3,
-            "DeepseekV2ForCausalLM" or "deepseek_v2" => Architecture.DeepSeekV2,
-            _ => throw new UnsupportedModelException(
-                json.Path,
-                $"the architecture is {found}; supported: DeepseekV3ForCausalLM (DeepSeek-R1, DeepSeek-V3, Moonlight) and "
-                + "DeepseekV2ForCausalLM (DeepSeek-V2, DeepSeek-V2-Lite)."),
-        };
+        return Architectures.Find(architectures.Length > 0 ? architectures[0] : modelType!) ?? throw new UnsupportedModelException(
+            json.Path, $"the architecture is {found}; supported: {Architectures.Supported}.");
     }
 
-    private static MlaShape ReadAttention(ModelConfigJson json, YarnScaling? yarn)
+    private static MlaConfig ReadMla(ModelConfigJson json, YarnScaling? yarn)
     {
+        json.RequireSupported(json.OptionalBoolean("attention_bias") is null or false, "attention_bias", "false");
+        json.RequireSupported(json.OptionalBoolean("rope_interleave") is null or true, "rope_interleave", "true");
         int heads = json.Integer("num_attention_heads", 1, MaximumHeads);
         int nope = json.Integer("qk_nope_head_dim", 1, MaximumHeadWidth);
         int rope = json.Integer("qk_rope_head_dim", 2, MaximumHeadWidth);
@@ -108,7 +99,7 @@ internal static class ModelConfigReader
             (long)heads * (nope + Math.Max(rope, value)) <= MaximumRows && (long)heads * (latent + rope) <= MaximumRows,
             "num_attention_heads",
             $"heads times the width of a head, and times that of the latent (kv_lora_rank), of at most {MaximumRows}");
-        return new MlaShape
+        MlaShape shape = new()
         {
             Heads = heads,
             Nope = nope,
@@ -117,6 +108,36 @@ internal static class ModelConfigReader
             Latent = latent,
             Scale = (float)RotaryFrequencies.SoftmaxScale(nope + rope, yarn),
         };
+        return new MlaConfig(shape, json.OptionalInteger("q_lora_rank", 1, MaximumHidden));
+    }
+
+    private static GroupedQueryConfig ReadGroupedQuery(
+        ModelConfigJson json, Architecture architecture, int hidden, ModelConfigJson? ropeParameters)
+    {
+        // Qwen2's projections of queries, keys and values have a bias, which its configuration does not mention.
+        bool biased = architecture == Architecture.Qwen2;
+        json.RequireSupported((json.OptionalBoolean("attention_bias") ?? biased) == biased, "attention_bias", biased ? "true" : "false");
+        json.RequireSupported(json.OptionalBoolean("mlp_bias") is null or false, "mlp_bias", "false");
+        json.RequireSupported(json.OptionalBoolean("use_sliding_window") is null or false, "use_sliding_window", "false");
+        json.RequireSupported(
+            json.Texts("layer_types").All(type => type == "full_attention"), "layer_types", "\"full_attention\" in every layer");
+        foreach (ModelConfigJson fields in (ModelConfigJson[])[json, ropeParameters ?? json])
+        {
+            fields.RequireSupported(fields.OptionalNumber("partial_rotary_factor", 0, 1) is null or 1, "partial_rotary_factor", "1");
+        }
+
+        int heads = json.Integer("num_attention_heads", 1, MaximumHeads);
+        int keyValueHeads = json.OptionalInteger("num_key_value_heads", 1, MaximumHeads) ?? heads;
+        json.Require(heads % keyValueHeads == 0, "num_key_value_heads", $"a divisor of the {heads} of num_attention_heads");
+        int? width = json.OptionalInteger("head_dim", 2, MaximumHeadWidth) ?? (architecture == Architecture.Qwen3 ? 128 : null);
+        json.Require(
+            width is not null || hidden % heads == 0, "head_dim", "the width of a head, since num_attention_heads does not divide hidden_size");
+        int head = width ?? hidden / heads;
+        json.Require(head % 2 == 0, "head_dim", "an even number, since dimensions are rotated in pairs");
+        json.Require(
+            2L * heads * head <= MaximumRows, "num_attention_heads",
+            $"twice the heads times the width of a head of at most {MaximumRows}");
+        return new GroupedQueryConfig(heads, keyValueHeads, head, HasBias: biased, HasHeadNorm: architecture == Architecture.Qwen3);
     }
 
     private static RouterShape ReadRouter(ModelConfigJson json, Architecture architecture, int experts)
@@ -172,18 +193,23 @@ internal static class ModelConfigReader
         };
     }
 
-    private static YarnScaling? ReadScaling(ModelConfigJson rope, int maximumPositions)
+    private static RopeScaling? ReadScaling(ModelConfigJson rope, int maximumPositions, bool deepSeek)
     {
         string field = rope.OptionalText("rope_type") is null ? "type" : "rope_type";
         string? type = rope.OptionalText(field);
         double? factor = rope.OptionalNumber("factor", 1, 1e6);
         rope.Require(type is not null || factor is null, field, "\"yarn\" or \"default\"");
-        if (type is null or "default")
+        return type switch
         {
-            return null;
-        }
+            null or "default" => null,
+            "yarn" => ReadYarn(rope, maximumPositions, deepSeek),
+            "llama3" when !deepSeek => ReadLlama3(rope),
+            _ => throw rope.Unsupported(field, deepSeek ? "\"yarn\" and \"default\"" : "\"llama3\", \"yarn\" and \"default\""),
+        };
+    }
 
-        rope.RequireSupported(type == "yarn", field, "\"yarn\" and \"default\"");
+    private static YarnScaling ReadYarn(ModelConfigJson rope, int maximumPositions, bool deepSeek)
+    {
         YarnScaling yarn = new(
             rope.Number("factor", 1, 1e6),
             rope.OptionalInteger("original_max_position_embeddings", 1, MaximumPositions) ?? maximumPositions,
@@ -193,11 +219,28 @@ internal static class ModelConfigReader
             rope.OptionalNumber("mscale_all_dim", 0, 100) ?? 0);
         rope.Require(yarn.BetaFast >= yarn.BetaSlow, "beta_fast", "at least beta_slow");
         double multiplier = RotaryFrequencies.MultiplierOf(yarn);
+        double? stated = rope.OptionalNumber("attention_factor", 0, 1e6);
+        if (!deepSeek)
+        {
+            // attn_factor is what vLLM reads: it multiplies the factor that would follow.
+            return yarn with { AttentionFactor = stated ?? multiplier * (rope.OptionalNumber("attn_factor", 0, 1e6) ?? 1) };
+        }
+
         rope.RequireSupported(
-            Math.Abs((rope.OptionalNumber("attention_factor", 0, 1e6) ?? multiplier) - multiplier) < 1e-6,
-            "attention_factor",
+            Math.Abs((stated ?? multiplier) - multiplier) < 1e-6, "attention_factor",
             $"the {multiplier} that follows from mscale and mscale_all_dim");
         return yarn;
+    }
+
+    private static Llama3Scaling ReadLlama3(ModelConfigJson rope)
+    {
+        Llama3Scaling llama = new(
+            rope.Number("factor", 1, 1e6),
+            rope.Integer("original_max_position_embeddings", 1, MaximumPositions),
+            rope.Number("low_freq_factor", 1e-3, 1e6),
+            rope.Number("high_freq_factor", 1e-3, 1e6));
+        rope.Require(llama.HighFrequency > llama.LowFrequency, "high_freq_factor", "more than low_freq_factor");
+        return llama;
     }
 
     private static Fp8Quantization ReadQuantization(ModelConfigJson quantization)

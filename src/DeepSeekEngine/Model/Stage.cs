@@ -9,7 +9,7 @@ internal sealed class Stage
     {
         Workspace = weights.Own(new Workspace(weights.Memory, config, limits.Tokens, limits.Outputs, expertsOnHost));
         Tables = weights.Own(new StepTables(weights.Memory, limits.Tokens, limits.Sequences, limits.Outputs, limits.ContextLength));
-        Rope = weights.Own(weights.Memory.Allocate<float>((long)limits.ContextLength * config.Attention.Rope));
+        Rope = weights.Own(weights.Memory.Allocate<float>((long)limits.ContextLength * config.Attention.RopeWidth));
     }
 
     public Workspace Workspace { get; }

@@ -6,7 +6,7 @@ using DeepSeekEngine.Weights;
 namespace DeepSeekEngine.Model;
 
 /// <summary>
-/// The forward pass of the DeepSeek-V2, V3 and R1 models over ragged batches. One step runs at a time; nothing in it waits for
+/// The forward pass of the DeepSeek-V2, V3 and R1 models, and of those R1 was distilled into, over ragged batches. One step runs at a time; nothing in it waits for
 /// the device.
 /// </summary>
 internal sealed class Transformer : IDisposable
@@ -33,7 +33,7 @@ internal sealed class Transformer : IDisposable
         try
         {
             _parts = new TransformerParts(weights, config, limits);
-            var rope = RotaryFrequencies.Of(config).Table(limits.ContextLength);
+            var rope = RotaryFrequencies.Of(config).Table(limits.ContextLength, config.Attention.RotatesHalves);
             foreach (var stage in _parts.Stages)
             {
                 stage.Rope.Upload(rope);
@@ -57,7 +57,7 @@ internal sealed class Transformer : IDisposable
 
     public StepLimits Limits { get; }
 
-    public LatentCache Cache => _parts.Cache;
+    public KeyValueCache Cache => _parts.Cache;
 
     /// <summary>The activations of the last device, which has the results.</summary>
     public Workspace Workspace => _parts.Stages[^1].Workspace;

@@ -29,9 +29,9 @@ internal sealed class TransformerParts
         // Only now is every size the configuration states known to be that of real tensors, so nothing is allocated on its word.
         Stages = [.. weights.Devices.Select(device => new Stage(device, config, limits, Placement.ExpertsOnHost))];
         HostExperts = weights.Host is { } host ? host.Own(new HostExperts(host.Memory, config, limits.Tokens)) : null;
-        Cache = last.Own(new LatentCache(
+        Cache = last.Own(new KeyValueCache(
             [.. Enumerable.Range(0, config.Layers + config.MtpLayers).Select(layer => weights.Of(layer).Memory)],
-            config.Attention, limits.CacheTokens));
+            config.Attention.Cached.Row, limits.CacheTokens));
 
         Matrix LoadEmbedding(WeightLoader loader)
             => loader.Matrix("model.embed_tokens.weight", config.VocabSize, config.HiddenSize);
@@ -56,5 +56,5 @@ internal sealed class TransformerParts
     /// <summary>What a step needs on the host, if it computes the routed experts.</summary>
     public HostExperts? HostExperts { get; }
 
-    public LatentCache Cache { get; }
+    public KeyValueCache Cache { get; }
 }

@@ -6,10 +6,12 @@ namespace DeepSeekEngine.Model;
 /// <summary>The activations of a step, allocated once for the largest step.</summary>
 internal sealed class Workspace : IDisposable
 {
-    /// <summary>Rows the absorbed form of attention works on at once; its queries are H * (c + r) wide, 73,728 values in R1.</summary>
-    public const int AbsorbedRows = 64;
+    /// <summary>
+    /// Rows that attend to the cache where it lies at once; absorbed queries are H * (c + r) wide, 73,728 values in R1.
+    /// </summary>
+    public const int CachedRows = 64;
 
-    /// <summary>Cached positions the expanded form expands at once; their keys and values are H * (n + v) wide, 32,768 values in R1.</summary>
+    /// <summary>Positions of a tile of keys and values; they are H * (n + v) wide, 32,768 values in R1.</summary>
     public const int ExpandedPositions = 256;
 
     private readonly List<IDisposable> _arrays = [];
@@ -19,21 +21,25 @@ internal sealed class Workspace : IDisposable
     {
         _memory = memory;
         var attention = config.Attention;
+        var mla = attention as MlaConfig;
+        var grouped = attention as GroupedQueryConfig;
         var mlpWidth = Math.Max(config.IntermediateSize, config.SharedExperts * config.MoeIntermediateSize);
         try
         {
             X = Rows(maxTokens, config.HiddenSize);
             Normed = Rows(maxTokens, config.HiddenSize);
             Final = Rows(maxTokens, config.HiddenSize);
-            QueryLatents = Rows(maxTokens, config.QLoraRank ?? 0);
-            Queries = Rows(maxTokens, attention.Heads * attention.QueryHead);
-            KeyValueLatents = Rows(maxTokens, attention.CacheRow);
-            Absorbed = Rows(Math.Min(maxTokens, AbsorbedRows), attention.Heads * attention.CacheRow);
-            Context = Rows(Math.Min(maxTokens, AbsorbedRows), attention.Heads * attention.Latent);
-            TileLatents = Rows(ExpandedPositions, attention.CacheRow);
-            TileKeyValues = Rows(ExpandedPositions, attention.Heads * attention.KeyValueHead);
-            SoftmaxState = Rows(maxTokens, attention.Heads * 2);
-            Heads = Rows(maxTokens, attention.Heads * attention.Value);
+            QueryLatents = Rows(maxTokens, mla?.QLoraRank ?? 0);
+            Queries = Rows(maxTokens, attention.Expanded.Heads * attention.Expanded.QueryHead);
+            KeyValueLatents = Rows(maxTokens, mla?.Shape.CacheRow ?? 0);
+            Keys = Rows(maxTokens, grouped is null ? 0 : grouped.KeyValueHeads * grouped.HeadWidth);
+            Values = Rows(maxTokens, Keys.Width);
+            Absorbed = Rows(Math.Min(maxTokens, CachedRows), mla is null ? 0 : mla.Cached.Heads * mla.Cached.Key);
+            Context = Rows(Math.Min(maxTokens, CachedRows), mla is null ? 0 : mla.Cached.Heads * mla.Cached.Value);
+            TileLatents = Rows(ExpandedPositions, mla?.Shape.CacheRow ?? 0);
+            TileKeyValues = Rows(ExpandedPositions, attention.Expanded.Row);
+            SoftmaxState = Rows(maxTokens, attention.Expanded.Heads * 2);
+            Heads = Rows(maxTokens, attention.Expanded.Heads * attention.Expanded.Value);
             Gate = Rows(maxTokens, mlpWidth);
             Up = Rows(maxTokens, mlpWidth);
             OutputHidden = Rows(maxOutputs, config.HiddenSize);
@@ -69,6 +75,10 @@ internal sealed class Workspace : IDisposable
     public Activations Queries { get; }
 
     public Activations KeyValueLatents { get; }
+
+    public Activations Keys { get; }
+
+    public Activations Values { get; }
 
     public Activations Absorbed { get; }
 

@@ -66,7 +66,7 @@ internal sealed class LoadedModel : IAsyncDisposable
                 new LoadProgress(LoadStage.Preparing, checkpoint.TotalBytes, checkpoint.TotalBytes) { KernelsDone = done, KernelsTotal = total }));
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
             Info = new ModelInfo(
-                directory, $"{_config.Architecture switch { Architecture.DeepSeekV2 => "DeepseekV2", _ => "DeepseekV3" }}ForCausalLM",
+                directory, Architectures.NameOf(_config.Architecture),
                 string.Join(" + ", host is null ? names : [.. names, host.DeviceName]), _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes);
             Engine = new Engine(
                 Info.Name, Transformer, options, Math.Min(options.PrefillChunk, limits.ContextLength), _tokenizer.VocabSize, logger);

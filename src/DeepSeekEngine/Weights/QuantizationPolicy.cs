@@ -47,6 +47,7 @@ internal sealed class QuantizationPolicy
     {
         [TensorRole.Head] = encoding,
         [TensorRole.Query] = encoding,
+        [TensorRole.KeyValue] = encoding,
         [TensorRole.LatentDown] = encoding,
         [TensorRole.AttentionOutput] = encoding,
         [TensorRole.DenseFeedForward] = encoding,

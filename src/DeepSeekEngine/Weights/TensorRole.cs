@@ -1,6 +1,6 @@
 namespace DeepSeekEngine.Weights;
 
-/// <summary>What a tensor is to the model. Names follow Hugging Face's for the DeepSeek family.</summary>
+/// <summary>What a tensor is to the model. Names follow Hugging Face's.</summary>
 internal enum TensorRole
 {
     /// <summary>Norms, biases, scales and whatever else is no matrix of the model.</summary>
@@ -14,6 +14,9 @@ internal enum TensorRole
 
     /// <summary>q_proj, or q_a_proj and q_b_proj.</summary>
     Query,
+
+    /// <summary>k_proj and v_proj: hidden state to keys and values of grouped-query attention.</summary>
+    KeyValue,
 
     /// <summary>kv_a_proj_with_mqa: hidden state to latent and rotated key.</summary>
     LatentDown,
@@ -59,6 +62,7 @@ internal static class TensorRoles
             "embed_tokens" => TensorRole.Embedding,
             "lm_head" or "head" => TensorRole.Head,
             "q_proj" or "q_a_proj" or "q_b_proj" => TensorRole.Query,
+            "k_proj" or "v_proj" => TensorRole.KeyValue,
             "kv_a_proj_with_mqa" => TensorRole.LatentDown,
             "kv_b_proj" => TensorRole.LatentUp,
             "o_proj" => TensorRole.AttentionOutput,

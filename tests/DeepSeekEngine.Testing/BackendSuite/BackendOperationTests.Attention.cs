@@ -26,6 +26,11 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
         new[] { 1, 3, 2, 5, 2301 },
     ];
 
+    // Latent attention as above, and grouped-query attention: query heads, key-value heads, width.
+    private static readonly object[] AttentionShapes = [.. MlaShapes, new[] { 3, 3, 2 }, new[] { 6, 2, 10 }, new[] { 8, 1, 16 }];
+
+    private static readonly object[] LargeAttentionShapes = [.. LargeMlaShapes, new[] { 42, 2, 12 }, new[] { 7, 1, 144 }, new[] { 28, 4, 64 }];
+
     // The last sequence is longer than a kernel's block of positions; tokens are in no particular order.
     private static readonly int[] SequenceLengths = [1, 9, 6, Positions];
 
@@ -105,69 +110,115 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
     }
 
     [Test]
-    public void LatentAttention_attends_to_the_tokens_own_sequence_up_to_its_position([ValueSource(nameof(MlaShapes))] int[] sizes)
+    public void CachedAttention_attends_to_the_tokens_own_sequence_up_to_its_position([ValueSource(nameof(AttentionShapes))] int[] sizes)
     {
-        MlaShape shape = Shape(sizes);
+        AttentionShape shape = Cached(sizes);
         TestStep step = NewStep();
         int count = step.Tokens.Length;
-        float[] latents = FilledCache(step, shape);
-        float[] absorbed = Values(count * shape.Heads * shape.CacheRow);
-        Activations context = Output(count, shape.Heads * shape.Latent);
-        Backend.LatentAttention(
-            Input(absorbed, shape.Heads * shape.CacheRow), Input(latents, shape.CacheRow), step.View, shape, context, count);
-        List<double> expected = [];
-        for (int t = 0; t < count; t++)
-        {
-            double[] seen = Seen(step, t, latents, shape.CacheRow);
-            for (int h = 0; h < shape.Heads; h++)
-            {
-                expected.AddRange(ScalarAttention.Context(
-                    Wide(absorbed).AsSpan((t * shape.Heads + h) * shape.CacheRow, shape.CacheRow), seen, shape));
-            }
-        }
-
-        AssertClose(Read(context), [.. expected], ExponentialTolerance);
+        float[] cache = FilledCache(step, shape.Row);
+        float[] queries = Values(count * shape.Heads * shape.Key);
+        Activations context = Output(count, shape.Heads * shape.Value);
+        Backend.CachedAttention(Input(queries, shape.Heads * shape.Key), Input(cache, shape.Row), step.View, shape, context, count);
+        AssertClose(Read(context), Contexts(step, queries, cache, shape), ExponentialTolerance);
     }
 
     [Test]
-    public void LatentAttention_of_neighbouring_rows_is_that_of_rows_apart([ValueSource(nameof(LargeMlaShapes))] int[] sizes)
+    public void CachedAttention_of_neighbouring_rows_is_that_of_rows_apart([ValueSource(nameof(LargeAttentionShapes))] int[] sizes)
     {
-        MlaShape shape = Shape(sizes);
+        AttentionShape shape = Cached(sizes);
         (int Sequence, int Position)[] tokens = IsSlow ? [(3, 66), (1, 2)] : [(3, Positions - 1), (1, 2), (3, 63), (3, 64)];
         TestStep step = NewStep(tokens);
-        float[] latents = FilledCache(step, shape);
-        float[] absorbed = Values(tokens.Length * shape.Heads * shape.CacheRow);
-        Activations context = Activations.Dense(Upload(new float[tokens.Length * shape.Heads * shape.Latent]), shape.Heads * shape.Latent);
-        Backend.LatentAttention(
-            Activations.Dense(Upload(absorbed), shape.Heads * shape.CacheRow), Activations.Dense(Upload(latents), shape.CacheRow),
-            step.View, shape, context, tokens.Length);
-        List<double> expected = [];
-        for (int t = 0; t < tokens.Length; t++)
-        {
-            double[] seen = Seen(step, t, latents, shape.CacheRow);
-            for (int h = 0; h < shape.Heads; h++)
-            {
-                expected.AddRange(ScalarAttention.Context(
-                    Wide(absorbed).AsSpan((t * shape.Heads + h) * shape.CacheRow, shape.CacheRow), seen, shape));
-            }
-        }
-
-        AssertClose(Download(context.Array), [.. expected], ExponentialTolerance);
+        float[] cache = FilledCache(step, shape.Row);
+        float[] queries = Values(tokens.Length * shape.Heads * shape.Key);
+        Activations context = Activations.Dense(Upload(new float[tokens.Length * shape.Heads * shape.Value]), shape.Heads * shape.Value);
+        Backend.CachedAttention(
+            Activations.Dense(Upload(queries), shape.Heads * shape.Key), Activations.Dense(Upload(cache), shape.Row), step.View, shape,
+            context, tokens.Length);
+        AssertClose(Download(context.Array), Contexts(step, queries, cache, shape), ExponentialTolerance);
     }
 
     [Test]
-    public void LatentAttention_is_the_same_in_any_batch()
+    public void CachedAttention_is_the_same_in_any_batch([ValueSource(nameof(AttentionShapes))] int[] sizes)
     {
-        MlaShape shape = Shape([6, 16, 8, 24, 40]);
+        AttentionShape shape = Cached(sizes);
         TestStep step = NewStep();
-        Activations cache = Input(FilledCache(step, shape), shape.CacheRow);
-        Activations absorbed = Input(Values(step.Tokens.Length * shape.Heads * shape.CacheRow), shape.Heads * shape.CacheRow);
-        int width = shape.Heads * shape.Latent;
+        Activations cache = Input(FilledCache(step, shape.Row), shape.Row);
+        Activations queries = Input(Values(step.Tokens.Length * shape.Heads * shape.Key), shape.Heads * shape.Key);
+        int width = shape.Heads * shape.Value;
         AssertSameBitsInAnyBatch(step.Tokens.Length, width, (first, count) =>
         {
             Activations context = Output(step.Tokens.Length, width);
-            Backend.LatentAttention(absorbed.From(first), cache, step.View.From(first), shape, context.From(first), count);
+            Backend.CachedAttention(queries.From(first), cache, step.View.From(first), shape, context.From(first), count);
             return Read(context);
+        });
+    }
+
+    [Test]
+    public void AppendKeyValues_completes_heads_and_writes_each_tokens_row_and_no_other(
+        [Values(2, 10, 32)] int width, [Values] bool biased, [Values] bool normed)
+    {
+        AttentionShape shape = Grouped(6, 2, width);
+        TestStep step = NewStep();
+        int count = step.Tokens.Length, queryWidth = shape.Heads * width, keyWidth = shape.KeyValueHeads * width;
+        float[] rope = HalfAngles(width);
+        float[] q = Values(count * queryWidth), k = Values(count * keyWidth), v = Values(count * keyWidth);
+        float[] queryBias = biased ? Values(queryWidth) : [], keyBias = biased ? Values(keyWidth) : [], valueBias = biased ? Values(keyWidth) : [];
+        float[] queryNorm = normed ? Values(width) : [], keyNorm = normed ? Values(width) : [];
+        Activations queries = Output(count, queryWidth, q);
+        Activations cache = Output(step.CacheRows, shape.Row);
+        Backend.AppendKeyValues(
+            queries, Input(k, keyWidth), Input(v, keyWidth),
+            new(Optional(queryBias), Optional(keyBias), Optional(valueBias), Optional(queryNorm), Optional(keyNorm), 1e-5f),
+            Upload(rope), step.View, shape, cache, count);
+
+        List<double> expected = [];
+        float[] stored = Read(cache);
+        var rows = new double[stored.Length];
+        Array.Fill(rows, Mark);
+        for (int t = 0; t < count; t++)
+        {
+            (int sequence, int position) = step.Tokens[t];
+            ReadOnlySpan<float> angles = rope.AsSpan(position * width, width);
+            for (int h = 0; h < shape.Heads; h++)
+            {
+                expected.AddRange(Head(q, t * shape.Heads + h, queryBias, h, queryNorm, angles));
+            }
+
+            for (int h = 0; h < shape.KeyValueHeads; h++)
+            {
+                int row = step.Row(sequence, position) * shape.Row + h * shape.RowHead;
+                Head(k, t * shape.KeyValueHeads + h, keyBias, h, keyNorm, angles).CopyTo(rows, row);
+                Head(v, t * shape.KeyValueHeads + h, valueBias, h, [], []).CopyTo(rows, row + width);
+            }
+        }
+
+        AssertClose(Read(queries), [.. expected], Tolerance);
+        AssertClose([.. stored.Where(value => value != Mark)], [.. rows.Where(value => value != Mark)], Tolerance);
+        Assert.That(stored.Select(value => value == Mark), Is.EqualTo(rows.Select(value => value == Mark)));
+
+        double[] Head(float[] x, int number, float[] bias, int head, float[] norm, ReadOnlySpan<float> angles) => ScalarAttention.Head(
+            Wide(x).AsSpan(number * width, width), bias.Length > 0 ? bias.AsSpan(head * width, width) : [], norm, 1e-5f, angles);
+    }
+
+    [Test]
+    public void AppendKeyValues_is_the_same_in_any_batch()
+    {
+        AttentionShape shape = Grouped(3, 1, 24);
+        TestStep step = NewStep();
+        int count = step.Tokens.Length, queryWidth = 3 * 24;
+        float[] q = Values(count * queryWidth), k = Values(count * 24), v = Values(count * 24);
+        HeadTransforms transforms = new(
+            Upload(Values(queryWidth)), Upload(Values(24)), Upload(Values(24)), Upload(Values(24)), Upload(Values(24)), 1e-6f);
+        DeviceArray<float> rope = Upload(HalfAngles(24));
+        AssertSameBitsInAnyBatch(count, queryWidth + shape.Row, (first, some) =>
+        {
+            Activations queries = Output(count, queryWidth, q), cache = Output(step.CacheRows, shape.Row);
+            Backend.AppendKeyValues(
+                queries.From(first), Input(k, 24).From(first), Input(v, 24).From(first), transforms, rope, step.View.From(first), shape,
+                cache, some);
+            float[] turned = Read(queries), stored = Read(cache);
+            return [.. Enumerable.Range(0, count).SelectMany(t => turned.Skip(t * queryWidth).Take(queryWidth).Concat(
+                stored.Skip(step.Row(step.Tokens[t].Sequence, step.Tokens[t].Position) * shape.Row).Take(shape.Row)))];
         });
     }
 
@@ -199,13 +250,13 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
     }
 
     [Test]
-    public void GatherLatents_copies_a_run_of_positions_out_of_the_blocks()
+    public void GatherCache_copies_a_run_of_positions_out_of_the_blocks()
     {
         MlaShape shape = Shape([3, 5, 6, 7, 21]);
         TestStep step = NewStep();
-        float[] latents = FilledCache(step, shape);
+        float[] latents = FilledCache(step, shape.CacheRow);
         Activations y = Output(17, shape.CacheRow);
-        Backend.GatherLatents(Input(latents, shape.CacheRow), step.View.From(3), 6, y, 17);
+        Backend.GatherCache(Input(latents, shape.CacheRow), step.View.From(3), 6, y, 17);
         Assert.That(
             Read(y),
             Is.EqualTo(Enumerable.Range(6, 17).SelectMany(p =>
@@ -213,15 +264,14 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
     }
 
     [Test]
-    public void ExpandedAttention_over_tiles_is_attention_over_all_positions([ValueSource(nameof(MlaShapes))] int[] sizes)
+    public void ExpandedAttention_over_tiles_is_attention_over_all_positions([ValueSource(nameof(AttentionShapes))] int[] sizes)
     {
-        MlaShape shape = Shape(sizes);
+        AttentionShape shape = Expanded(sizes);
         int[] tokenPositions = [60, 61, 3, 129, 0];
         TestStep step = NewStep(Array.ConvertAll(tokenPositions, p => (3, p)));
         int count = tokenPositions.Length;
-        int keyValueWidth = shape.Heads * shape.KeyValueHead;
-        float[] keyValues = Values(Positions * keyValueWidth);
-        float[] latents = Values(Positions * shape.CacheRow);
+        float[] keyValues = Values(Positions * shape.Row);
+        float[] sharedKeys = Values(Positions * shape.SharedKey);
         float[] q = Values(count * shape.Heads * shape.QueryHead);
         Activations state = Output(count, shape.Heads * 2);
         Activations heads = Output(count, shape.Heads * shape.Value);
@@ -229,8 +279,9 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
         foreach ((int start, int length) in tiles)
         {
             Backend.ExpandedAttention(
-                Input(q, shape.Heads * shape.QueryHead), Input(keyValues, keyValueWidth).From(start),
-                Input(latents, shape.CacheRow).From(start), step.View, shape, start, length, start == 0, start == 66, state, heads, count);
+                Input(q, shape.Heads * shape.QueryHead), Input(keyValues, shape.Row).From(start),
+                shape.SharedKey > 0 ? Input(sharedKeys, shape.SharedKey).From(start) : default, step.View, shape, start, length,
+                start == 0, start == 66, state, heads, count);
             if (start == 61)
             {
                 AssertTile(end: 66, divided: false);
@@ -250,7 +301,7 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
                 {
                     (double maximum, double sum, double[] values) = ScalarAttention.Expanded(
                         Wide(q).AsSpan((t * shape.Heads + h) * shape.QueryHead, shape.QueryHead),
-                        Wide(keyValues).AsSpan(0, seen * keyValueWidth), Wide(latents).AsSpan(0, seen * shape.CacheRow), h, shape);
+                        Wide(keyValues).AsSpan(0, seen * shape.Row), Wide(sharedKeys).AsSpan(0, seen * shape.SharedKey), h, shape);
                     expectedState.AddRange([maximum, sum]);
                     expectedHeads.AddRange(values.Select(v => divided ? v / sum : v));
                 }
@@ -262,14 +313,13 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
     }
 
     [Test]
-    public void ExpandedAttention_of_neighbouring_rows_is_that_of_rows_apart([ValueSource(nameof(LargeMlaShapes))] int[] sizes)
+    public void ExpandedAttention_of_neighbouring_rows_is_that_of_rows_apart([ValueSource(nameof(LargeAttentionShapes))] int[] sizes)
     {
-        MlaShape shape = Shape(sizes);
+        AttentionShape shape = Expanded(sizes);
         int count = IsSlow ? 5 : 70;
         TestStep step = NewStep([.. Enumerable.Range(Positions - count, count).Select(p => (3, p))]);
-        int keyValueWidth = shape.Heads * shape.KeyValueHead;
-        float[] keyValues = Values(Positions * keyValueWidth);
-        float[] latents = Values(Positions * shape.CacheRow);
+        float[] keyValues = Values(Positions * shape.Row);
+        float[] sharedKeys = Values(Positions * shape.SharedKey);
         float[] q = Values(count * shape.Heads * shape.QueryHead);
         Activations state = Activations.Dense(Upload(new float[count * shape.Heads * 2]), shape.Heads * 2);
         Activations heads = Activations.Dense(Upload(new float[count * shape.Heads * shape.Value]), shape.Heads * shape.Value);
@@ -277,8 +327,8 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
         {
             Backend.ExpandedAttention(
                 Activations.Dense(Upload(q), shape.Heads * shape.QueryHead),
-                Activations.Dense(Upload(keyValues), keyValueWidth).From(start),
-                Activations.Dense(Upload(latents), shape.CacheRow).From(start),
+                Activations.Dense(Upload(keyValues), shape.Row).From(start),
+                shape.SharedKey > 0 ? Activations.Dense(Upload(sharedKeys), shape.SharedKey).From(start) : default,
                 step.View, shape, start, length, start == 0, start == 67, state, heads, count);
         }
 
@@ -290,7 +340,7 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
             {
                 (_, double sum, double[] values) = ScalarAttention.Expanded(
                     Wide(q).AsSpan((t * shape.Heads + h) * shape.QueryHead, shape.QueryHead),
-                    Wide(keyValues).AsSpan(0, seen * keyValueWidth), Wide(latents).AsSpan(0, seen * shape.CacheRow), h, shape);
+                    Wide(keyValues).AsSpan(0, seen * shape.Row), Wide(sharedKeys).AsSpan(0, seen * shape.SharedKey), h, shape);
                 expected.AddRange(values.Select(v => v / sum));
             }
         }
@@ -299,13 +349,13 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
     }
 
     [Test]
-    public void ExpandedAttention_is_the_same_in_any_batch()
+    public void ExpandedAttention_is_the_same_in_any_batch([ValueSource(nameof(AttentionShapes))] int[] sizes)
     {
-        MlaShape shape = Shape([6, 16, 8, 24, 40]);
+        AttentionShape shape = Expanded(sizes);
         (int Sequence, int Position)[] tokens = [.. Enumerable.Range(55, 20).Select(p => (3, p)), (3, 2), (3, 129)];
         TestStep step = NewStep(tokens);
-        Activations keyValues = Input(Values(Positions * shape.Heads * shape.KeyValueHead), shape.Heads * shape.KeyValueHead);
-        Activations latents = Input(Values(Positions * shape.CacheRow), shape.CacheRow);
+        Activations keyValues = Input(Values(Positions * shape.Row), shape.Row);
+        Activations sharedKeys = shape.SharedKey > 0 ? Input(Values(Positions * shape.SharedKey), shape.SharedKey) : default;
         Activations q = Input(Values(tokens.Length * shape.Heads * shape.QueryHead), shape.Heads * shape.QueryHead);
         int width = shape.Heads * shape.Value;
         AssertSameBitsInAnyBatch(tokens.Length, width, (first, count) =>
@@ -315,7 +365,7 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
             foreach ((int start, int length) in (ReadOnlySpan<(int, int)>)[(0, 70), (70, 60)])
             {
                 Backend.ExpandedAttention(
-                    q.From(first), keyValues.From(start), latents.From(start), step.View.From(first), shape, start, length,
+                    q.From(first), keyValues.From(start), sharedKeys.From(start), step.View.From(first), shape, start, length,
                     start == 0, start == 70, state.From(first), heads.From(first), count);
             }
 
@@ -330,6 +380,23 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
         Rope = sizes[2],
         Value = sizes[3],
         Latent = sizes[4],
+        Scale = 0.37f,
+    };
+
+    /// <summary>Attention to a cache: five sizes are latent attention's, three those of <see cref="Grouped"/>.</summary>
+    internal static AttentionShape Cached(int[] sizes) => sizes.Length == 3 ? Grouped(sizes[0], sizes[1], sizes[2]) : Shape(sizes).Absorbed;
+
+    /// <summary>The same of attention to tiles.</summary>
+    internal static AttentionShape Expanded(int[] sizes) => sizes.Length == 3 ? Cached(sizes) : Shape(sizes).Expanded;
+
+    /// <summary>Grouped-query attention of heads that are all equally wide.</summary>
+    internal static AttentionShape Grouped(int heads, int keyValueHeads, int width) => new()
+    {
+        Heads = heads,
+        KeyValueHeads = keyValueHeads,
+        Key = width,
+        Value = width,
+        ValueOffset = width,
         Scale = 0.37f,
     };
 
@@ -348,16 +415,31 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
         return table;
     }
 
-    /// <summary>Dense cache rows: random where a sequence has a position, NaN elsewhere.</summary>
-    internal float[] FilledCache(TestStep step, MlaShape shape)
+    /// <summary>[positions, width] cosines, then sines, of random angles.</summary>
+    internal float[] HalfAngles(int width)
     {
-        var cache = new float[step.CacheRows * shape.CacheRow];
+        float[] table = Values(Positions * width);
+        for (int i = 0; i < table.Length; i++)
+        {
+            if (i % width < width / 2)
+            {
+                (table[i + width / 2], table[i]) = MathF.SinCos(table[i] * 10);
+            }
+        }
+
+        return table;
+    }
+
+    /// <summary>Dense cache rows: random where a sequence has a position, NaN elsewhere.</summary>
+    internal float[] FilledCache(TestStep step, int width)
+    {
+        var cache = new float[step.CacheRows * width];
         Array.Fill(cache, float.NaN);
         for (int s = 0; s < SequenceLengths.Length; s++)
         {
             for (int p = 0; p < SequenceLengths[s]; p++)
             {
-                Values(shape.CacheRow).CopyTo(cache, step.Row(s, p) * shape.CacheRow);
+                Values(width).CopyTo(cache, step.Row(s, p) * width);
             }
         }
 
@@ -366,6 +448,25 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
 
     internal TestMatrix KvB(MlaShape shape, string encoding)
         => NewMatrix(Enum.Parse<WeightEncoding>(encoding), shape.Heads * shape.KeyValueHead, shape.Latent, 8, 16);
+
+    private DeviceArray<float>? Optional(float[] values) => values.Length > 0 ? Upload(values) : null;
+
+    /// <summary>What <see cref="IBackend.CachedAttention"/> is to leave.</summary>
+    private static double[] Contexts(TestStep step, float[] queries, float[] cache, AttentionShape shape)
+    {
+        List<double> expected = [];
+        for (int t = 0; t < step.Tokens.Length; t++)
+        {
+            double[] seen = Seen(step, t, cache, shape.Row);
+            for (int h = 0; h < shape.Heads; h++)
+            {
+                expected.AddRange(ScalarAttention.Context(
+                    Wide(queries).AsSpan((t * shape.Heads + h) * shape.Key, shape.Key), seen, h, shape));
+            }
+        }
+
+        return [.. expected];
+    }
 
     private static double[] Seen(TestStep step, int token, float[] cache, int width)
     {

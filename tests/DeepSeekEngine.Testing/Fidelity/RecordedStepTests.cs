@@ -19,6 +19,7 @@ public abstract class RecordedStepTests
 
     [TestCase("v3-bf16")]
     [TestCase("v2-grouped")]
+    [TestCase("qwen3")]
     public void Steps_from_a_record_have_the_same_bits(string fixture)
     {
         var directory = TestPaths.Fixture(fixture);

@@ -11,7 +11,7 @@ namespace DeepSeekEngine.Tests.Fidelity;
 /// The processor as applications compute with it where there is an instruction for it: activations rounded to bfloat16. On other
 /// processors by the functions' scalar twins, which give the same bits.
 /// </summary>
-[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.DeepSeek))]
+[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.All))]
 public sealed class BFloat16FidelityTests(string directory) : LongPromptFidelityTests(directory)
 {
     protected override bool RoundsActivations => true;

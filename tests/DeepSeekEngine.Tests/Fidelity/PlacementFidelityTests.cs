@@ -8,23 +8,29 @@ using NUnit.Framework;
 namespace DeepSeekEngine.Tests.Fidelity;
 
 /// <summary>Models whose layers are divided among several accelerators, routed experts on the host: the same tokens as on one.</summary>
-[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.DeepSeek))]
+[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.All))]
 public sealed class DividedFidelityTests(string directory) : ModelFidelityTests(directory)
 {
+    private readonly string _directory = directory;
+
     protected override int LongestPrompt => 7;
 
     protected override int GreedySteps => 4;
 
-    internal override Placement Placement => new([0, 1, 2], ExpertsOnHost: true);
+    // The dense fixtures have two layers.
+    internal override Placement Placement
+        => new([.. Enumerable.Range(0, Math.Min(3, ModelConfigReader.Read(_directory).Layers))], ExpertsOnHost: true);
 
     internal override IBackend CreateBackend() => IlgpuBackend.CreateOnCpuAccelerator();
 }
 
 /// <summary>The same on the processor alone, which has the time for all prompts, and with the experts where the rest of their layer is.</summary>
-[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.DeepSeek))]
+[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.All))]
 public sealed class DividedSimdFidelityTests(string directory) : ModelFidelityTests(directory)
 {
-    internal override Placement Placement => new([0, 2], ExpertsOnHost: false);
+    private readonly string _directory = directory;
+
+    internal override Placement Placement => new([0, ModelConfigReader.Read(_directory).Layers - 1], ExpertsOnHost: false);
 
     internal override IBackend CreateBackend() => new SimdBackend(threads: 2);
 }

@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Tests.Fidelity;
 
-[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.DeepSeek))]
+[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.All))]
 public sealed class SimdFidelityTests(string directory) : LongPromptFidelityTests(directory)
 {
     internal override IBackend CreateBackend() => new SimdBackend();

@@ -9,7 +9,7 @@ namespace DeepSeekEngine.Tests.Fidelity;
 /// Whole models with all products by the kernels for tensor cores, on ILGPU's CPU accelerator, where an instruction of theirs takes a warp of
 /// threads: short prompts only.
 /// </summary>
-[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.DeepSeek))]
+[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.All))]
 public sealed class TensorCoreFidelityTests(string directory) : PrefillFidelityTests(directory)
 {
     protected override int LongestPrompt => 7;

@@ -3,6 +3,7 @@ using DeepSeekEngine.Cache;
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Runtime;
 using DeepSeekEngine.Testing;
+using DeepSeekEngine.Tests.Weights;
 using DeepSeekEngine.Weights;
 using NUnit.Framework;
 
@@ -10,14 +11,23 @@ namespace DeepSeekEngine.Tests.Generation;
 
 public sealed class AllocationTests
 {
-    [Test]
-    public void Decoding_allocates_no_managed_memory()
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Decoding_allocates_no_managed_memory(bool dense)
     {
+        using var written = new TemporaryDirectory();
+        var directory = TestPaths.TinyR1;
+        if (dense)
+        {
+            directory = written.Path;
+            SyntheticCheckpoint.WriteDense(directory, tied: false);
+        }
+
         const int sequences = 3;
         const int warmUp = 20;
-        var config = ModelConfigReader.Read(TestPaths.TinyR1);
+        var config = ModelConfigReader.Read(directory);
         using var backend = SimdBackend.Fastest(threads: 0);
-        using var checkpoint = Checkpoint.Open(TestPaths.TinyR1, config.Fp8);
+        using var checkpoint = Checkpoint.Open(directory, config.Fp8);
         using var transformer = new Transformer(
             backend, checkpoint, QuantizationPolicy.For(WeightFormat.AsStored), config,
             new StepLimits(Tokens: 16, Sequences: sequences, Outputs: sequences, ContextLength: 256, CacheTokens: sequences * 256));

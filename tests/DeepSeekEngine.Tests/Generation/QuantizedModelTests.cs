@@ -32,17 +32,20 @@ public sealed class QuantizedModelTests
             Is.EqualTo(LogitDivergence.LogProbabilities(TestPaths.TinyR1, QuantizationPolicy.For(format), texts)));
     }
 
-    [Test]
-    public async Task An_fp8_checkpoint_packs_to_what_it_quantises_to()
+    [TestCase("v3-fp8")]
+    [TestCase("qwen2")]
+    [TestCase("qwen3")]
+    public async Task Other_encodings_and_architectures_pack_to_what_they_quantise_to(string fixture)
     {
         using var directory = new TemporaryDirectory();
         var packed = Path.Combine(directory.Path, "packed");
-        var source = TestPaths.Fixture("v3-fp8");
+        var source = TestPaths.Fixture(fixture);
         await ModelPacker.PackAsync(source, packed, WeightFormat.Int8);
         int[][] texts = [[3, 1, 4, 1, 5, 9, 2, 6]];
         var loaded = LogitDivergence.LogProbabilities(source, QuantizationPolicy.For(WeightFormat.Int8), texts);
         var mapped = LogitDivergence.LogProbabilities(packed, QuantizationPolicy.For(WeightFormat.AsStored), texts);
         Assert.That(mapped, Is.EqualTo(loaded));
+        Assert.That(mapped, Is.Not.EqualTo(LogitDivergence.LogProbabilities(source, QuantizationPolicy.For(WeightFormat.AsStored), texts)));
     }
 
     [TestCase(WeightFormat.Int8, 1, 0.0005)]

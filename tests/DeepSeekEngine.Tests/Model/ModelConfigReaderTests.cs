@@ -42,8 +42,8 @@ internal sealed class ModelConfigReaderTests
             HiddenSize = 7168,
             Layers = 61,
             MtpLayers = 1,
-            QLoraRank = 1536,
-            Attention = new MlaShape { Heads = 128, Nope = 128, Rope = 64, Value = 128, Latent = 512, Scale = 0.1352337788608801f },
+            Attention = new MlaConfig(
+                new MlaShape { Heads = 128, Nope = 128, Rope = 64, Value = 128, Latent = 512, Scale = 0.1352337788608801f }, QLoraRank: 1536),
             IntermediateSize = 18432,
             MoeIntermediateSize = 2048,
             Router = new RouterShape
@@ -62,7 +62,7 @@ internal sealed class ModelConfigReaderTests
             MoeLayerFrequency = 1,
             RmsNormEpsilon = 1e-6f,
             RopeTheta = 10000,
-            Yarn = new YarnScaling(40, 4096, 32, 1, 1, 1),
+            RopeScaling = new YarnScaling(40, 4096, 32, 1, 1, 1),
             MaxPositions = 163840,
             TiedEmbeddings = false,
             Fp8 = new Fp8Quantization(128, 128),
@@ -79,8 +79,8 @@ internal sealed class ModelConfigReaderTests
 
         Assert.That(config.RmsNormEpsilon, Is.EqualTo(1e-5f));
         Assert.That(config.RopeTheta, Is.EqualTo(50000));
-        Assert.That((config.Yarn, config.QLoraRank, config.Fp8), Is.EqualTo(((YarnScaling?)null, (int?)null, (Fp8Quantization?)null)));
-        Assert.That(config.Attention.Scale, Is.EqualTo((float)(1 / Math.Sqrt(24))));
+        Assert.That((config.RopeScaling, Mla(config).QLoraRank, config.Fp8), Is.EqualTo(((RopeScaling?)null, (int?)null, (Fp8Quantization?)null)));
+        Assert.That(config.Attention.Cached.Scale, Is.EqualTo((float)(1 / Math.Sqrt(24))));
         Assert.That(config.Router, Is.EqualTo(new RouterShape
         {
             Experts = 8,
@@ -99,10 +99,10 @@ internal sealed class ModelConfigReaderTests
     {
         ModelConfig config = ModelConfigReader.Read(TestPaths.Fixture("v2lite-bf16"));
 
-        Assert.That((config.Architecture, config.QLoraRank, config.SharedExperts), Is.EqualTo((Architecture.DeepSeekV2, (int?)null, 2)));
-        Assert.That(config.Yarn, Is.EqualTo(new YarnScaling(40, 64, 32, 1, 0.707, 0.707)));
+        Assert.That((config.Architecture, Mla(config).QLoraRank, config.SharedExperts), Is.EqualTo((Architecture.DeepSeekV2, (int?)null, 2)));
+        Assert.That(config.RopeScaling, Is.EqualTo(new YarnScaling(40, 64, 32, 1, 0.707, 0.707)));
         // 48^-0.5 * (0.0707 ln 40 + 1)^2
-        Assert.That(config.Attention.Scale, Is.EqualTo(0.22944277358).Within(1e-8));
+        Assert.That(config.Attention.Cached.Scale, Is.EqualTo(0.22944277358).Within(1e-8));
         Assert.That(config.Router, Is.EqualTo(new RouterShape
         {
             Experts = 8,
@@ -178,8 +178,8 @@ internal sealed class ModelConfigReaderTests
             Scale = 1,
         }));
         Assert.That((config.MoeLayerFrequency, config.FirstMoeLayer, config.MtpLayers, config.SharedExperts), Is.EqualTo((1, 0, 0, 0)));
-        Assert.That((config.RmsNormEpsilon, config.RopeTheta, config.Yarn), Is.EqualTo((1e-6f, 10000.0, (YarnScaling?)null)));
-        Assert.That((config.TiedEmbeddings, config.QLoraRank, config.EosTokens.Count), Is.EqualTo((false, (int?)null, 0)));
+        Assert.That((config.RmsNormEpsilon, config.RopeTheta, config.RopeScaling), Is.EqualTo((1e-6f, 10000.0, (RopeScaling?)null)));
+        Assert.That((config.TiedEmbeddings, Mla(config).QLoraRank, config.EosTokens.Count), Is.EqualTo((false, (int?)null, 0)));
     }
 
     [Test]
@@ -202,9 +202,12 @@ internal sealed class ModelConfigReaderTests
     [TestCase("deepseek_v3", "DeepSeekV3")]
     [TestCase("kimi_k2", "DeepSeekV3")]
     [TestCase("deepseek_v2", "DeepSeekV2")]
+    [TestCase("qwen2", "Qwen2")]
+    [TestCase("llama", "Llama")]
+    [TestCase("qwen3", "Qwen3")]
     public void The_model_type_decides_where_no_architecture_is_named(string modelType, string expected)
     {
-        string fixture = expected == "DeepSeekV3" ? "v3-bf16" : "v2-grouped";
+        string fixture = expected switch { "DeepSeekV3" => "v3-bf16", "DeepSeekV2" => "v2-grouped", _ => modelType };
         ModelConfig config = ModelConfigFile.Of(fixture).With("architectures", "absent").With("model_type", $"\"{modelType}\"").Read();
         Assert.That(config.Architecture.ToString(), Is.EqualTo(expected));
     }
@@ -214,16 +217,89 @@ internal sealed class ModelConfigReaderTests
         => Assert.That(
             ModelConfigFile.Of("v3-bf16").With("model_type", "\"kimi_k2\"").Read().Architecture, Is.EqualTo(Architecture.DeepSeekV3));
 
-    [TestCase("qwen2", "Qwen2ForCausalLM")]
-    [TestCase("llama", "LlamaForCausalLM")]
-    [TestCase("qwen3", "Qwen3ForCausalLM")]
-    public void A_distill_is_refused_by_name(string fixture, string architecture)
+    [TestCase("qwen2", "Qwen2", 16, true, false)]
+    [TestCase("llama", "Llama", 16, false, false)]
+    [TestCase("qwen3", "Qwen3", 32, false, true)]
+    public void A_distill_attends_by_groups(string fixture, string architecture, int width, bool biased, bool normed)
     {
-        string directory = TestPaths.Fixture(fixture);
-        UnsupportedModelException? exception = Assert.Throws<UnsupportedModelException>(() => ModelConfigReader.Read(directory));
+        ModelConfig config = ModelConfigReader.Read(TestPaths.Fixture(fixture));
+        Assert.That(config.Architecture.ToString(), Is.EqualTo(architecture));
+        Assert.That(config.Attention, Is.EqualTo(new GroupedQueryConfig(4, 2, width, biased, normed)));
+        Assert.That(config.Attention.Cached.Scale, Is.EqualTo((float)(1 / Math.Sqrt(width))));
+        Assert.That((config.Router, config.MtpLayers, config.IsMoe(1)), Is.EqualTo(((RouterShape?)null, 0, false)));
+    }
+
+    [Test]
+    public void Distills_are_scaled_as_their_rope_scaling_says()
+    {
+        Assert.That(ModelConfigReader.Read(TestPaths.Fixture("llama")).RopeScaling, Is.EqualTo(new Llama3Scaling(8, 64, 1, 4)));
+        Assert.That(ModelConfigReader.Read(TestPaths.Fixture("qwen3")).RopeScaling, Is.Null);
+        YarnScaling yarn = (YarnScaling)ModelConfigReader.Read(TestPaths.Fixture("qwen3-yarn")).RopeScaling!;
+        Assert.That(yarn with { AttentionFactor = null }, Is.EqualTo(new YarnScaling(4, 64, 32, 1, 1, 0)));
+        Assert.That(RotaryFrequencies.MultiplierOf(yarn), Is.EqualTo(1).Within(1e-12));
+        JsonObject json = ModelConfigFile.Of("qwen3-yarn");
+        Assert.That(Multiplier(json.With("rope_scaling.attn_factor", "absent")), Is.EqualTo(0.1 * Math.Log(4) + 1).Within(1e-12));
+        Assert.That(Multiplier(json.With("rope_scaling.attention_factor", "1.25")), Is.EqualTo(1.25));
+
+        static double Multiplier(JsonObject config) => RotaryFrequencies.MultiplierOf((YarnScaling)config.Read().RopeScaling!);
+    }
+
+    [TestCase("qwen2", 16)]
+    [TestCase("llama", 16)]
+    [TestCase("qwen3", 128)]
+    public void Fields_a_distill_leaves_out_have_the_defaults_of_its_class(string fixture, int width)
+    {
+        JsonObject json = ModelConfigFile.Of(fixture).With("num_key_value_heads", "absent").With("head_dim", "absent");
+        GroupedQueryConfig attention = (GroupedQueryConfig)json.Read().Attention;
+        Assert.That((attention.KeyValueHeads, attention.HeadWidth), Is.EqualTo((4, width)));
+    }
+
+    [TestCase("qwen2", "attention_bias", "false", "supported: true")]
+    [TestCase("qwen2", "use_sliding_window", "true", "supported: false")]
+    [TestCase("qwen2", "layer_types", """["full_attention", "sliding_attention"]""", "full_attention")]
+    [TestCase("llama", "attention_bias", "true", "supported: false")]
+    [TestCase("llama", "mlp_bias", "true", "supported: false")]
+    [TestCase("llama", "partial_rotary_factor", "0.5", "supported: 1")]
+    [TestCase("llama", "rope_scaling.partial_rotary_factor", "0.5", "supported: 1")]
+    [TestCase("llama", "rope_scaling.rope_type", "\"linear\"", "\"llama3\", \"yarn\" and \"default\"")]
+    [TestCase("qwen3", "attention_bias", "true", "supported: false")]
+    [TestCase("qwen3", "hidden_act", "\"gelu\"", "silu")]
+    [TestCase("v3-bf16", "rope_scaling.type", "\"llama3\"", "\"yarn\" and \"default\"")]
+    public void What_a_distill_could_say_and_is_not_computed_is_refused(string fixture, string field, string value, string supported)
+    {
+        UnsupportedModelException? exception = Assert.Throws<UnsupportedModelException>(
+            () => ModelConfigFile.Of(fixture).With(field, value).Read());
+        Assert.That(exception!.Message, Does.Contain(field.Split('.')[^1]).And.Contain(supported));
+    }
+
+    [TestCase("num_key_value_heads", "3", "a divisor of the 4 of num_attention_heads")]
+    [TestCase("num_key_value_heads", "0", "is 0")]
+    [TestCase("head_dim", "15", "even")]
+    [TestCase("num_attention_heads", "6", "does not divide", "head_dim", "absent")]
+    [TestCase("num_attention_heads", "65536", "twice the heads times the width", "head_dim", "1024")]
+    [TestCase("rope_scaling.low_freq_factor", "absent", "missing")]
+    [TestCase("rope_scaling.high_freq_factor", "1", "more than low_freq_factor")]
+    [TestCase("rope_scaling.original_max_position_embeddings", "absent", "missing")]
+    public void An_absurd_distill_is_refused(string field, string value, string expectation, string other = "model_type", string otherValue = "\"llama\"")
+    {
+        ModelFormatException? exception = Assert.Throws<ModelFormatException>(
+            () => ModelConfigFile.Of("llama").With(field, value).With(other, otherValue).Read());
+        Assert.That(exception!.Message, Does.Contain(expectation));
+    }
+
+    [TestCase("\"absent\"", "MixtralForCausalLM")]
+    [TestCase("\"qwen2\"", "Qwen2MoeForCausalLM")]
+    public void Another_architecture_is_refused_by_name_with_those_that_are_supported(string modelType, string architecture)
+    {
+        JsonObject json = ModelConfigFile.Of("qwen2").With("architectures", $"[\"{architecture}\"]").With("model_type", modelType);
+        UnsupportedModelException? exception = Assert.Throws<UnsupportedModelException>(() => json.Read());
         Assert.That(exception!.Message, Does.Contain(architecture));
-        Assert.That(exception.Message, Does.Contain("DeepseekV3ForCausalLM").And.Contain("DeepseekV2ForCausalLM"));
-        Assert.That(exception.Path, Is.EqualTo(Path.Combine(directory, "config.json")));
+        foreach (string supported in (string[])["DeepseekV3", "DeepseekV2", "Qwen2", "Llama", "Qwen3"])
+        {
+            Assert.That(exception.Message, Does.Contain($"{supported}ForCausalLM"));
+        }
+
+        Assert.That(Path.GetFileName(exception.Path), Is.EqualTo("config.json"));
     }
 
     [TestCase("rope_scaling", "rope_type", "yarn")]
@@ -234,10 +310,10 @@ internal sealed class ModelConfigReaderTests
         JsonObject json = ModelConfigFile.Of("v3-bf16").With("rope_scaling", "absent").With(
             field, $$"""{"{{typeField}}":"{{type}}","factor":8,"original_max_position_embeddings":512,"rope_theta":30000}""");
         ModelConfig config = json.Read();
-        Assert.That(config.Yarn, Is.EqualTo(new YarnScaling(8, 512, 32, 1, 1, 0)));
+        Assert.That(config.RopeScaling, Is.EqualTo(new YarnScaling(8, 512, 32, 1, 1, 0)));
         Assert.That(config.RopeTheta, Is.EqualTo(30000));
         // mscale without mscale_all_dim: the softmax scale is plain.
-        Assert.That(config.Attention.Scale, Is.EqualTo((float)(1 / Math.Sqrt(48))));
+        Assert.That(config.Attention.Cached.Scale, Is.EqualTo((float)(1 / Math.Sqrt(48))));
     }
 
     [TestCase("""{"rope_type":"default","rope_theta":20000}""")]
@@ -246,13 +322,13 @@ internal sealed class ModelConfigReaderTests
     public void Default_rope_parameters_scale_nothing(string parameters)
     {
         ModelConfig config = ModelConfigFile.Of("v3-bf16").With("rope_scaling", "absent").With("rope_parameters", parameters).Read();
-        Assert.That((config.Yarn, config.RopeTheta), Is.EqualTo(((YarnScaling?)null, 20000.0)));
+        Assert.That((config.RopeScaling, config.RopeTheta), Is.EqualTo(((RopeScaling?)null, 20000.0)));
     }
 
     [Test]
     public void The_original_length_defaults_to_the_length()
         => Assert.That(
-            ModelConfigFile.Of("v3-bf16").With("rope_scaling.original_max_position_embeddings", "absent").Read().Yarn!.OriginalMaxPositions,
+            ModelConfigFile.Of("v3-bf16").With("rope_scaling.original_max_position_embeddings", "absent").Read().RopeScaling!.OriginalMaxPositions,
             Is.EqualTo(2560));
 
     [TestCase("5", null, new[] { 5 })]
@@ -476,13 +552,15 @@ internal sealed class ModelConfigReaderTests
         Assert.That(accepted, Is.InRange(50, 1500));
     }
 
+    private static MlaConfig Mla(ModelConfig config) => (MlaConfig)config.Attention;
+
     /// <summary>True if the text is accepted, false if it is refused properly; anything else fails the test.</summary>
     private static bool IsTyped(string config, string what)
     {
         try
         {
             ModelConfig read = ModelConfigFile.ReadText(config);
-            Assert.That(float.IsFinite(read.Attention.Scale) && read.Attention.Scale > 0, what);
+            Assert.That(float.IsFinite(read.Attention.Cached.Scale) && read.Attention.Cached.Scale > 0, what);
             foreach (double frequency in RotaryFrequencies.Of(read).Frequencies)
             {
                 Assert.That(double.IsFinite(frequency) && frequency >= 0, what);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Testing;
 using NUnit.Framework;
@@ -39,6 +40,46 @@ internal sealed class RotaryFrequenciesTests
         Assert.That(RotaryFrequencies.SoftmaxScale(128 + 64, yarn), Is.EqualTo(scale).Within(1e-14 * scale));
     }
 
+    [TestCase("r1-distill-llama-8b/70b")]
+    [TestCase("r1-distill-qwen-1.5b/7b")]
+    [TestCase("r1-distill-qwen-14b/32b")]
+    [TestCase("r1-0528-qwen3-8b")]
+    public void Frequencies_multipliers_and_scales_of_distills_are_the_oracles(string model)
+    {
+        using JsonDocument operations = JsonDocument.Parse(File.ReadAllText(TestPaths.Fixture("ops.json")));
+        JsonElement oracle = operations.RootElement.GetProperty("rope").GetProperty(model);
+        JsonElement config = oracle.GetProperty("config");
+        JsonObject json = ModelConfigFile.Of(model.Contains("llama") ? "llama" : model.Contains("qwen3") ? "qwen3-yarn" : "qwen2")
+            .With("head_dim", oracle.GetProperty("head_dim").GetRawText()).With("rope_theta", config.GetProperty("rope_theta").GetRawText());
+        if (config.TryGetProperty("rope_scaling", out JsonElement scaling))
+        {
+            json = json.With("rope_scaling", scaling.GetRawText());
+        }
+
+        ModelConfig read = json.Read();
+        RotaryFrequencies rotary = RotaryFrequencies.Of(read);
+        double[] expected = [.. oracle.GetProperty("inv_freq").EnumerateArray().Select(value => value.GetDouble())];
+        Assert.That(rotary.Frequencies.Length, Is.EqualTo(expected.Length));
+        for (int i = 0; i < expected.Length; i++)
+        {
+            Assert.That(rotary.Frequencies[i], Is.EqualTo(expected[i]).Within(1e-12 * expected[i]), $"pair {i}");
+        }
+
+        Assert.That(rotary.Multiplier, Is.EqualTo(oracle.GetProperty("cos_sin_multiplier").GetDouble()).Within(1e-12));
+        Assert.That(read.Attention.Cached.Scale, Is.EqualTo((float)oracle.GetProperty("softmax_scale").GetDouble()));
+    }
+
+    [Test]
+    public void Rotated_halves_have_their_cosines_before_their_sines()
+    {
+        RotaryFrequencies rotary = RotaryFrequencies.Of(8, 10000, null);
+        float[] neighbours = rotary.Table(50, halves: false), halves = rotary.Table(50, halves: true);
+        for (int i = 0; i < neighbours.Length; i++)
+        {
+            Assert.That(halves[i / 8 * 8 + i % 2 * 4 + i % 8 / 2], Is.EqualTo(neighbours[i]));
+        }
+    }
+
     [Test]
     public void The_multiplier_is_the_ratio_of_the_two_magnitudes()
     {
@@ -62,7 +103,7 @@ internal sealed class RotaryFrequenciesTests
     public void The_table_holds_cosine_and_sine_of_every_pair_with_the_multiplier()
     {
         YarnScaling yarn = new(40, 4096, 32, 1, 1, 0);
-        float[] table = RotaryFrequencies.Of(64, 10000, yarn).Table(5000);
+        float[] table = RotaryFrequencies.Of(64, 10000, yarn).Table(5000, halves: false);
 
         Assert.That(table, Has.Length.EqualTo(5000 * 64));
         double multiplier = 0.1 * Math.Log(40) + 1;

@@ -29,6 +29,14 @@ public sealed class MemoryEstimateTests
         await TakesWhatIsEstimated(directory.Path, format);
     }
 
+    [Test]
+    public async Task A_dense_model_takes_what_is_estimated([Values] WeightFormat format, [Values] bool tied)
+    {
+        using var directory = new TemporaryDirectory();
+        SyntheticCheckpoint.WriteDense(directory.Path, tied, ("hidden_size", 384), ("intermediate_size", 1024));
+        await TakesWhatIsEstimated(directory.Path, format);
+    }
+
     [TestCase(WeightFormat.Int8)]
     [TestCase(WeightFormat.Int4)]
     public async Task A_packed_model_takes_what_is_estimated(WeightFormat format)

@@ -69,11 +69,25 @@ public sealed class PackedCheckpointTests
             WeightEncoding? expected = TensorRoles.Of(name) switch
             {
                 TensorRole.Head => WeightEncoding.Int8,
-                TensorRole.Query or TensorRole.LatentDown or TensorRole.AttentionOutput or TensorRole.DenseFeedForward
+                TensorRole.Query or TensorRole.KeyValue or TensorRole.LatentDown or TensorRole.AttentionOutput or TensorRole.DenseFeedForward
                     or TensorRole.SharedExperts or TensorRole.RoutedExperts => WeightEncoding.Int4,
                 _ => null,
             };
             Assert.That(packed.PackedMatrixOf(name)?.Encoding, Is.EqualTo(expected), name);
+        }
+    }
+
+    [TestCase("qwen2")]
+    [TestCase("qwen3")]
+    public async Task Every_projection_of_a_dense_model_is_packed(string fixture)
+    {
+        var dense = Path.Combine(_directory.Path, fixture);
+        await ModelPacker.PackAsync(TestPaths.Fixture(fixture), dense, WeightFormat.Int4);
+        using var packed = Checkpoint.Open(dense, null);
+        foreach (var (name, _) in packed.Tensors)
+        {
+            var isProjection = name.EndsWith("_proj.weight", StringComparison.Ordinal) || name == "lm_head.weight";
+            Assert.That(packed.PackedMatrixOf(name) is not null, Is.EqualTo(isProjection), name);
         }
     }
 

@@ -1,6 +1,6 @@
 namespace DeepSeekEngine.Kernels.Cpu.Scalar;
 
-/// <summary>Twins, in double, of multi-head latent attention. All activations are dense rows.</summary>
+/// <summary>Twins, in double, of attention. All activations are dense rows.</summary>
 internal static class ScalarAttention
 {
     /// <summary>(a, b) becomes (a cos - b sin, a sin + b cos); angles: cos, sin of each pair.</summary>
@@ -60,26 +60,54 @@ internal static class ScalarAttention
         return absorbed;
     }
 
-    /// <summary>One head's context: sum_j softmax_j(scale * absorbed . latents[j]) latents[j, :c] over all given latents.</summary>
-    public static double[] Context(ReadOnlySpan<double> absorbed, ReadOnlySpan<double> latents, in MlaShape shape)
+    /// <summary>One head's context: sum_j softmax_j(scale * query . key_j) value_j over all given rows of a cache.</summary>
+    public static double[] Context(ReadOnlySpan<double> query, ReadOnlySpan<double> rows, int head, in AttentionShape shape)
     {
-        var scores = new double[latents.Length / shape.CacheRow];
+        int part = head / shape.Group * shape.RowHead;
+        var scores = new double[rows.Length / shape.Row];
         for (int j = 0; j < scores.Length; j++)
         {
-            scores[j] = shape.Scale * Dot(absorbed, latents.Slice(j * shape.CacheRow, shape.CacheRow));
+            scores[j] = shape.Scale * Dot(query, rows.Slice(j * shape.Row + part, shape.Key));
         }
 
         double[] weights = Softmax(scores);
-        var context = new double[shape.Latent];
+        var context = new double[shape.Value];
         for (int j = 0; j < weights.Length; j++)
         {
-            for (int k = 0; k < shape.Latent; k++)
+            for (int k = 0; k < shape.Value; k++)
             {
-                context[k] += weights[j] * latents[j * shape.CacheRow + k];
+                context[k] += weights[j] * rows[j * shape.Row + part + shape.ValueOffset + k];
             }
         }
 
         return context;
+    }
+
+    /// <summary>(a, b) of the pair (i, i + width / 2) becomes (a cos - b sin, a sin + b cos); angles: all cosines, then all sines.</summary>
+    public static void RotateHalves(Span<double> x, ReadOnlySpan<float> angles)
+    {
+        int half = x.Length / 2;
+        for (int i = 0; i < half; i++)
+        {
+            (double a, double b) = (x[i], x[half + i]);
+            x[i] = a * angles[i] - b * angles[half + i];
+            x[half + i] = a * angles[half + i] + b * angles[i];
+        }
+    }
+
+    /// <summary>One head after its projection: the bias added, normalised, rotated; each only if it is not empty.</summary>
+    public static double[] Head(
+        ReadOnlySpan<double> x, ReadOnlySpan<float> bias, ReadOnlySpan<float> norm, double epsilon, ReadOnlySpan<float> angles)
+    {
+        double[] y = x.ToArray();
+        for (int i = 0; i < bias.Length; i++)
+        {
+            y[i] += bias[i];
+        }
+
+        y = norm.IsEmpty ? y : ScalarDense.RmsNorm(y, norm, epsilon);
+        RotateHalves(y.AsSpan(0, angles.IsEmpty ? 0 : y.Length), angles);
+        return y;
     }
 
     /// <summary>heads[t, h] = context[t, h] Wv_h^T.</summary>
@@ -101,21 +129,22 @@ internal static class ScalarAttention
     }
 
     /// <summary>
-    /// One head of expanded attention over all given positions: the largest score, the sum of exp(score - largest), and the values
-    /// weighted with exp(score - largest), not divided.
+    /// One head of attention over all given positions: the largest score, the sum of exp(score - largest), and the values weighted with
+    /// exp(score - largest), not divided.
     /// </summary>
-    /// <param name="query">[n + r].</param>
-    /// <param name="keyValues">[positions, H * (n + v)].</param>
-    /// <param name="latents">[positions, c + r].</param>
+    /// <param name="query">[key + shared key].</param>
+    /// <param name="keyValues">[positions, row].</param>
+    /// <param name="sharedKeys">[positions, shared key].</param>
     public static (double Maximum, double Sum, double[] Values) Expanded(
-        ReadOnlySpan<double> query, ReadOnlySpan<double> keyValues, ReadOnlySpan<double> latents, int head, in MlaShape shape)
+        ReadOnlySpan<double> query, ReadOnlySpan<double> keyValues, ReadOnlySpan<double> sharedKeys, int head, in AttentionShape shape)
     {
-        var scores = new double[latents.Length / shape.CacheRow];
+        int part = head / shape.Group * shape.RowHead;
+        var scores = new double[keyValues.Length / shape.Row];
         for (int j = 0; j < scores.Length; j++)
         {
-            ReadOnlySpan<double> key = keyValues.Slice((j * shape.Heads + head) * shape.KeyValueHead, shape.Nope);
-            ReadOnlySpan<double> rotated = latents.Slice(j * shape.CacheRow + shape.Latent, shape.Rope);
-            scores[j] = shape.Scale * (Dot(query[..shape.Nope], key) + Dot(query[shape.Nope..], rotated));
+            ReadOnlySpan<double> key = keyValues.Slice(j * shape.Row + part, shape.Key);
+            ReadOnlySpan<double> shared = sharedKeys.Slice(j * shape.SharedKey, shape.SharedKey);
+            scores[j] = shape.Scale * (Dot(query[..shape.Key], key) + Dot(query[shape.Key..], shared));
         }
 
         double maximum = scores.Max();
@@ -127,7 +156,7 @@ internal static class ScalarAttention
             sum += weight;
             for (int k = 0; k < shape.Value; k++)
             {
-                values[k] += weight * keyValues[(j * shape.Heads + head) * shape.KeyValueHead + shape.Nope + k];
+                values[k] += weight * keyValues[j * shape.Row + part + shape.ValueOffset + k];
             }
         }
 

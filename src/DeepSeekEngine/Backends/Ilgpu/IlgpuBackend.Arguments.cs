@@ -93,14 +93,23 @@ internal sealed partial class IlgpuBackend
         };
     }
 
-    private ArrayView<float> RopeTable(DeviceArray<float> rope, in TokenTables tokens, in MlaShape shape)
+    private ArrayView<float> RopeTable(DeviceArray<float> rope, in TokenTables tokens, int width)
     {
-        if (shape.Rope % 2 != 0)
+        if (width % 2 != 0)
         {
-            throw new ArgumentException($"{shape.Rope} values cannot be rotated in pairs.", nameof(shape));
+            throw new ArgumentException($"{width} values cannot be rotated in pairs.", nameof(width));
         }
 
-        return View(rope, (long)tokens.MaxContext * shape.Rope);
+        return View(rope, (long)tokens.MaxContext * width);
+    }
+
+    /// <param name="mayShareKeys">Whether the operation reads a piece of the keys that all heads share.</param>
+    private static void Check(in AttentionShape shape, bool mayShareKeys)
+    {
+        if (!shape.IsPossible || (shape.SharedKey > 0 && !mayShareKeys))
+        {
+            throw new ArgumentException($"Impossible: {shape}.", nameof(shape));
+        }
     }
 
     /// <summary>Whether there is anything to do.</summary>

@@ -5,7 +5,7 @@ using ILGPU.Runtime;
 
 namespace DeepSeekEngine.Backends.Ilgpu;
 
-/// <content>Multi-head latent attention.</content>
+/// <content>Attention: what multi-head latent and grouped-query attention need, and what both share.</content>
 internal sealed partial class IlgpuBackend
 {
     /// <summary>Memory, in quads, for what the splits of several tokens leave; one token alone may need more.</summary>
@@ -13,11 +13,12 @@ internal sealed partial class IlgpuBackend
 
     private readonly LoadedKernel<RotateQueries.Parameters> rotateQueries;
     private readonly LoadedKernel<AppendLatents.Parameters> appendLatents;
+    private readonly LoadedKernel<AppendKeyValues.Parameters> appendKeyValues;
     private readonly LoadedKernel<AbsorbQueries.Parameters>[] absorbQueries;
-    private readonly LoadedKernel<LatentAttention.Parameters> latentAttention;
-    private readonly LoadedKernel<LatentAttention.JoinParameters> joinLatents;
+    private readonly LoadedKernel<CachedAttention.Parameters> cachedAttention;
+    private readonly LoadedKernel<CachedAttention.JoinParameters> joinSplits;
     private readonly LoadedKernel<ProjectLatents.Parameters>[] projectLatents;
-    private readonly LoadedKernel<GatherLatents.Parameters> gatherLatents;
+    private readonly LoadedKernel<GatherCache.Parameters> gatherCache;
     private readonly LoadedKernel<ExpandedAttention.Parameters> expandedAttention;
     private MemoryBuffer1D<Float4, Stride1D.Dense>? parts;
 
@@ -31,7 +32,7 @@ internal sealed partial class IlgpuBackend
         rotateQueries.LaunchElements(shape.Heads * (shape.Rope / 2), count, 1, new()
         {
             Q = Rows(q, count, shape.Heads * shape.QueryHead),
-            Rope = RopeTable(rope, tokens, shape),
+            Rope = RopeTable(rope, tokens, shape.Rope),
             Tokens = View(tokens, count),
             Sizes = MlaSizes.From(shape),
         });
@@ -83,7 +84,7 @@ internal sealed partial class IlgpuBackend
             Kv = keyValues,
             NormWeight = View(append.Norm.Weight, shape.Latent),
             Epsilon = append.Norm.Epsilon,
-            Rope = RopeTable(append.Rope, append.Tokens, shape),
+            Rope = RopeTable(append.Rope, append.Tokens, shape.Rope),
             Tokens = View(append.Tokens, count),
             Cache = Rows(append.Cache, 1, shape.CacheRow),
             LatentWidth = shape.Latent,
@@ -92,30 +93,69 @@ internal sealed partial class IlgpuBackend
         };
     }
 
-    public void LatentAttention(
-        Activations absorbed, Activations cache, in TokenTables tokens, in MlaShape shape, Activations context, int count)
+    public void AppendKeyValues(
+        Activations q, Activations k, Activations v, in HeadTransforms transforms, DeviceArray<float> rope, in TokenTables tokens,
+        in AttentionShape shape, Activations cache, int count)
     {
+        Check(shape, mayShareKeys: false);
         if (!Any(count))
         {
             return;
         }
 
-        if (shape.CacheRow > Kernels.Gpu.LatentAttention.MaxCacheRow)
+        int keys = shape.KeyValueHeads * shape.Key, values = shape.KeyValueHeads * shape.Value;
+        RowView queries = Rows(q, count, shape.Heads * shape.Key);
+        (int head, float epsilon) = (shape.Key, transforms.Epsilon);
+        appendKeyValues.Launch(shape.Heads + 2 * shape.KeyValueHeads, count, 1, new()
         {
-            throw new ArgumentException(
-                $"Cache rows of {shape.CacheRow} values are wider than the {Kernels.Gpu.LatentAttention.MaxCacheRow} there is shared memory for.",
-                nameof(shape));
+            Q = queries,
+            K = Rows(k, count, keys),
+            V = Rows(v, count, values),
+            QueryHeads = Heads(transforms.QueryBias, shape.Heads * shape.Key, transforms.QueryNorm),
+            KeyHeads = Heads(transforms.KeyBias, keys, transforms.KeyNorm),
+            ValueHeads = Heads(transforms.ValueBias, values, null),
+            Rope = RopeTable(rope, tokens, shape.Key),
+            Tokens = View(tokens, count),
+            Cache = Rows(cache, 1, shape.Row),
+            Sizes = AttentionSizes.From(shape),
+        });
+
+        HeadView Heads(DeviceArray<float>? bias, int width, DeviceArray<float>? norm) => new()
+        {
+            Bias = bias is null ? queries.Data : View(bias, width),
+            HasBias = bias is null ? 0 : 1,
+            Norm = norm is null ? queries.Data : View(norm, head),
+            HasNorm = norm is null ? 0 : 1,
+            Epsilon = epsilon,
+        };
+    }
+
+    public void CachedAttention(
+        Activations queries, Activations cache, in TokenTables tokens, in AttentionShape shape, Activations context, int count)
+    {
+        Check(shape, mayShareKeys: false);
+        if (!Any(count))
+        {
+            return;
         }
 
-        RowView queries = Rows(absorbed, count, shape.Heads * shape.CacheRow);
-        RowView rows = Rows(cache, 1, shape.CacheRow);
-        RowView contexts = Rows(context, count, shape.Heads * shape.Latent);
+        int widest = Kernels.Gpu.CachedAttention.MaxRow;
+        if (Kernels.Gpu.CachedAttention.RowQuads(shape) > Quads.Count(widest))
+        {
+            throw new ArgumentException(
+                $"Cache rows of {shape.RowHead} values a head are wider than the {widest} there is shared memory for.", nameof(shape));
+        }
+
+        RowView heads = Rows(queries, count, shape.Heads * shape.Key);
+        RowView rows = Rows(cache, 1, shape.Row);
+        RowView contexts = Rows(context, count, shape.Heads * shape.Value);
         TokenView view = View(tokens, count);
-        MlaSizes sizes = MlaSizes.From(shape);
-        int most = LatentSplits.Most(shape.Heads);
-        int splits = LatentSplits.Count(tokens.MaxContext - 1, most);
+        AttentionSizes sizes = AttentionSizes.From(shape);
+        int headTiles = Kernels.Gpu.CachedAttention.HeadTiles(shape);
+        int most = AttentionSplits.Most(headTiles);
+        int splits = AttentionSplits.Count(tokens.MaxContext - 1, most);
         int shift = catalog.AttentionShift;
-        long split = shape.Heads * (1L + Quads.Count(shape.Latent));
+        long split = shape.Heads * (1L + Quads.Count(shape.Value));
         ArrayView<Float4> results = Parts(most * split);
 
         // As many tokens at once as there is room for; a token's result does not depend on it.
@@ -123,21 +163,20 @@ internal sealed partial class IlgpuBackend
         for (int first = 0; first < count; first += together)
         {
             int group = Math.Min(together, count - first);
-            latentAttention.Launch(
-                Kernels.Gpu.LatentAttention.HeadTiles(shape.Heads) * Kernels.Gpu.LatentAttention.ColumnTiles(shape.Latent, shift),
-                group, splits, new()
+            cachedAttention.Launch(
+                headTiles * Kernels.Gpu.CachedAttention.ColumnTiles(shape.Value, shift), group, splits, new()
                 {
-                    Absorbed = queries.From(first),
+                    Queries = heads.From(first),
                     Cache = rows,
                     Tokens = view.From(first),
                     Parts = results,
                     Sizes = sizes,
                     Splits = splits,
                     MostSplits = most,
-                    AlignedQueries = queries.IsAligned(shape.CacheRow) ? 1 : 0,
-                    AlignedCache = rows.IsAligned(shape.CacheRow) ? 1 : 0,
+                    AlignedQueries = heads.IsAligned(shape.Key) ? 1 : 0,
+                    AlignedCache = rows.IsAligned(shape.RowHead) && rows.IsAligned(shape.Key) && rows.IsAligned(shape.ValueOffset) ? 1 : 0,
                 });
-            joinLatents.Launch(shape.Heads, group, Kernels.Gpu.LatentAttention.JoinTiles(shape.Latent, shift), new()
+            joinSplits.Launch(shape.Heads, group, Kernels.Gpu.CachedAttention.JoinTiles(shape.Value, shift), new()
             {
                 Parts = results,
                 Tokens = view.From(first),
@@ -145,7 +184,7 @@ internal sealed partial class IlgpuBackend
                 Sizes = sizes,
                 Splits = splits,
                 MostSplits = most,
-                AlignedContext = contexts.IsAligned(shape.Latent) ? 1 : 0,
+                AlignedContext = contexts.IsAligned(shape.Value) ? 1 : 0,
             });
         }
     }
@@ -167,7 +206,7 @@ internal sealed partial class IlgpuBackend
         });
     }
 
-    public void GatherLatents(Activations cache, in TokenTables tokens, int start, Activations latents, int count)
+    public void GatherCache(Activations cache, in TokenTables tokens, int start, Activations y, int count)
     {
         if (!Any(count))
         {
@@ -179,20 +218,21 @@ internal sealed partial class IlgpuBackend
             throw new ArgumentException($"Positions {start} to {(long)start + count} are not in the block table.", nameof(start));
         }
 
-        gatherLatents.LaunchElements(cache.Width, count, 1, new()
+        gatherCache.LaunchElements(cache.Width, count, 1, new()
         {
             Cache = Rows(cache, 1, cache.Width),
             Tokens = View(tokens, 1),
             Start = start,
-            Latents = Rows(latents, count, cache.Width),
+            Y = Rows(y, count, cache.Width),
             Width = cache.Width,
         });
     }
 
     public void ExpandedAttention(
-        Activations q, Activations keyValues, Activations latents, in TokenTables tokens, in MlaShape shape,
+        Activations q, Activations keyValues, Activations sharedKeys, in TokenTables tokens, in AttentionShape shape,
         int contextStart, int contextCount, bool first, bool last, Activations state, Activations heads, int count)
     {
+        Check(shape, mayShareKeys: true);
         ArgumentOutOfRangeException.ThrowIfNegative(contextStart);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(contextCount);
         if (!Any(count))
@@ -208,20 +248,20 @@ internal sealed partial class IlgpuBackend
         }
 
         RowView queries = Rows(q, count, shape.Heads * shape.QueryHead);
-        RowView tileKeyValues = Rows(keyValues, contextCount, shape.Heads * shape.KeyValueHead);
-        RowView tileLatents = Rows(latents, contextCount, shape.CacheRow);
+        RowView tileKeyValues = Rows(keyValues, contextCount, shape.Row);
+        RowView tileSharedKeys = shape.SharedKey > 0 ? Rows(sharedKeys, contextCount, shape.SharedKey) : tileKeyValues;
         RowView output = Rows(heads, count, shape.Heads * shape.Value);
-        bool aligned = tileKeyValues.IsAligned(shape.Nope) && tileKeyValues.IsAligned(shape.Value)
-            && tileLatents.IsAligned(shape.Latent) && tileLatents.IsAligned(shape.Rope);
+        bool aligned = tileKeyValues.IsAligned(shape.Key) && tileKeyValues.IsAligned(shape.RowHead)
+            && tileKeyValues.IsAligned(shape.ValueOffset) && tileSharedKeys.IsAligned(shape.SharedKey);
         expandedAttention.Launch(shape.Heads, Kernels.Gpu.ExpandedAttention.TokenTiles(count), 1, new()
         {
             Q = queries,
             KeyValues = tileKeyValues,
-            Latents = tileLatents,
+            SharedKeys = tileSharedKeys,
             Tokens = View(tokens, count),
             State = Rows(state, count, shape.Heads * 2),
             Heads = output,
-            Sizes = MlaSizes.From(shape),
+            Sizes = AttentionSizes.From(shape),
             Count = count,
             ContextStart = contextStart,
             ContextCount = contextCount,

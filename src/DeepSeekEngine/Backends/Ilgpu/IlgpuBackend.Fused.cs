@@ -71,7 +71,7 @@ internal sealed partial class IlgpuBackend
     {
         if (Any(count))
         {
-            AbsorbQueries(q, kvB, shape, absorbed, count, 1, RopeTable(rope, tokens, shape), View(tokens, count));
+            AbsorbQueries(q, kvB, shape, absorbed, count, 1, RopeTable(rope, tokens, shape.Rope), View(tokens, count));
         }
     }
 

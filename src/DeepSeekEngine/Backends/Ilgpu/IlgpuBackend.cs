@@ -61,11 +61,12 @@ internal sealed partial class IlgpuBackend : IBackend
         add = Load<Add.Parameters>();
         rotateQueries = Load<RotateQueries.Parameters>();
         appendLatents = Load<AppendLatents.Parameters>();
+        appendKeyValues = Load<AppendKeyValues.Parameters>();
         absorbQueries = LoadPerEncoding<AbsorbQueries.Parameters>();
-        latentAttention = LoadAttention<LatentAttention.Parameters>();
-        joinLatents = LoadAttention<LatentAttention.JoinParameters>();
+        cachedAttention = LoadAttention<CachedAttention.Parameters>();
+        joinSplits = LoadAttention<CachedAttention.JoinParameters>();
         projectLatents = LoadPerEncoding<ProjectLatents.Parameters>();
-        gatherLatents = Load<GatherLatents.Parameters>();
+        gatherCache = Load<GatherCache.Parameters>();
         expandedAttention = LoadAttention<ExpandedAttention.Parameters>();
         selectExperts = Load<SelectExperts.Parameters>();
         expertOrder = Load<ExpertOrder.Parameters>();

@@ -96,10 +96,20 @@ internal static unsafe class SimdArguments
         };
     }
 
-    /// <summary>The table of angles and the number of positions it has.</summary>
-    public static float* RopeTable(DeviceArray<float> rope, in MlaShape shape, out int positions)
+    /// <summary>As <see cref="Elements"/>, and null if there is no array.</summary>
+    public static T* OptionalElements<T>(DeviceArray<T>? array, long count, [CallerArgumentExpression(nameof(array))] string name = "")
+        where T : unmanaged
+        => array is null ? null : Elements(array, count, name);
+
+    /// <summary>The table of angles, so many values a position, and the number of positions it has.</summary>
+    public static float* RopeTable(DeviceArray<float> rope, int width, out int positions)
     {
-        positions = shape.Rope == 0 ? int.MaxValue : (int)Math.Min(int.MaxValue, rope.Length / shape.Rope);
+        if (width % 2 != 0)
+        {
+            throw new ArgumentException($"{width} values cannot be rotated in pairs.", nameof(width));
+        }
+
+        positions = width == 0 ? int.MaxValue : (int)Math.Min(int.MaxValue, rope.Length / width);
         return Elements(rope, 0);
     }
 
@@ -108,6 +118,15 @@ internal static unsafe class SimdArguments
         if (shape.Heads < 1 || shape.Nope < 1 || shape.Rope < 0 || shape.Rope % 2 != 0 || shape.Value < 1 || shape.Latent < 1
             || (long)shape.Heads * Math.Max((long)shape.Nope + shape.Value, (long)shape.Latent + shape.Rope) > int.MaxValue
             || (long)shape.Heads * ((long)shape.Nope + shape.Rope) > int.MaxValue)
+        {
+            throw new ArgumentException($"Impossible: {shape}.", nameof(shape));
+        }
+    }
+
+    /// <param name="mayShareKeys">Whether the operation reads a piece of the keys that all heads share.</param>
+    public static void Check(in AttentionShape shape, bool mayShareKeys)
+    {
+        if (!shape.IsPossible || (shape.SharedKey > 0 && !mayShareKeys))
         {
             throw new ArgumentException($"Impossible: {shape}.", nameof(shape));
         }

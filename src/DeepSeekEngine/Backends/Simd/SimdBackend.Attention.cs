@@ -3,7 +3,7 @@ using DeepSeekEngine.Kernels.Cpu;
 
 namespace DeepSeekEngine.Backends.Simd;
 
-/// <content>Multi-head latent attention, absorbed and expanded.</content>
+/// <content>Attention: what multi-head latent and grouped-query attention need, and what both share.</content>
 internal sealed unsafe partial class SimdBackend
 {
     /// <summary>What the splits of the tokens attending at once take, unless those of one token take more.</summary>
@@ -23,7 +23,7 @@ internal sealed unsafe partial class SimdBackend
         var job = new RotateQueriesJob
         {
             Q = SimdArguments.View(q, shape.Heads * shape.QueryHead, count),
-            RopeTable = SimdArguments.RopeTable(rope, shape, out int positions),
+            RopeTable = SimdArguments.RopeTable(rope, shape.Rope, out int positions),
             RopePositions = positions,
             Tokens = SimdArguments.View(tokens, count, cacheRows: 0),
             Shape = shape,
@@ -47,7 +47,7 @@ internal sealed unsafe partial class SimdBackend
             KeyValues = SimdArguments.View(kv, shape.CacheRow, count),
             NormWeight = SimdArguments.Elements(normWeight, shape.Latent),
             Epsilon = epsilon,
-            RopeTable = SimdArguments.RopeTable(rope, shape, out int positions),
+            RopeTable = SimdArguments.RopeTable(rope, shape.Rope, out int positions),
             RopePositions = positions,
             Tokens = SimdArguments.View(tokens, count, cacheRows),
             Shape = shape,
@@ -78,19 +78,53 @@ internal sealed unsafe partial class SimdBackend
         pool.For(ref job, job.Tasks);
     }
 
-    public void LatentAttention(
-        Activations absorbed, Activations cache, in TokenTables tokens, in MlaShape shape, Activations context, int count)
+    public void AppendKeyValues(
+        Activations q, Activations k, Activations v, in HeadTransforms transforms, DeviceArray<float> rope, in TokenTables tokens,
+        in AttentionShape shape, Activations cache, int count)
     {
-        SimdArguments.Check(shape);
+        SimdArguments.Check(shape, mayShareKeys: false);
         if (!Any(count))
         {
             return;
         }
 
-        Rows queries = SimdArguments.View(absorbed, shape.Heads * shape.CacheRow, count);
-        Rows rows = SimdArguments.View(cache, CacheRowLength(shape.CacheRow), out long cacheRows);
-        Rows contexts = SimdArguments.View(context, shape.Heads * shape.Latent, count);
-        WorkerScratch workspace = Scratch(LatentAttentionJob.ScratchBytes(shape));
+        Rows rows = SimdArguments.View(cache, CacheRowLength(shape.Row), out long cacheRows);
+        int keys = shape.KeyValueHeads * shape.Key, values = shape.KeyValueHeads * shape.Value;
+        var job = new AppendKeyValuesJob
+        {
+            Q = SimdArguments.View(q, shape.Heads * shape.Key, count),
+            K = SimdArguments.View(k, keys, count),
+            V = SimdArguments.View(v, values, count),
+            QueryBias = SimdArguments.OptionalElements(transforms.QueryBias, shape.Heads * shape.Key),
+            KeyBias = SimdArguments.OptionalElements(transforms.KeyBias, keys),
+            ValueBias = SimdArguments.OptionalElements(transforms.ValueBias, values),
+            QueryNorm = SimdArguments.OptionalElements(transforms.QueryNorm, shape.Key),
+            KeyNorm = SimdArguments.OptionalElements(transforms.KeyNorm, shape.Key),
+            Epsilon = transforms.Epsilon,
+            RopeTable = SimdArguments.RopeTable(rope, shape.Key, out int positions),
+            RopePositions = positions,
+            Tokens = SimdArguments.View(tokens, count, cacheRows),
+            Shape = shape,
+            Cache = rows,
+            Scratch = Scratch(AppendKeyValuesJob.ScratchBytes(shape)),
+            BFloat16 = bfloat16?.Attention ?? default,
+        };
+        pool.For(ref job, count, RowGrain(shape.Heads * shape.Key));
+    }
+
+    public void CachedAttention(
+        Activations queries, Activations cache, in TokenTables tokens, in AttentionShape shape, Activations context, int count)
+    {
+        SimdArguments.Check(shape, mayShareKeys: false);
+        if (!Any(count))
+        {
+            return;
+        }
+
+        Rows heads = SimdArguments.View(queries, shape.Heads * shape.Key, count);
+        Rows rows = SimdArguments.View(cache, CacheRowLength(shape.Row), out long cacheRows);
+        Rows contexts = SimdArguments.View(context, shape.Heads * shape.Value, count);
+        WorkerScratch workspace = Scratch(CachedAttentionJob.ScratchBytes(shape));
 
         // As many tokens at once as their splits' results have room for; a token's result does not depend on it.
         for (int first = 0, group; first < count; first += group)
@@ -100,8 +134,8 @@ internal sealed unsafe partial class SimdBackend
             int divided = 0;
             while (group < count - first)
             {
-                int more = LatentSplits.CountAt(view.Position(group));
-                if (group > 0 && LatentSplits.ByteLength(shape, group + 1, divided + more) > SplitBytes)
+                int more = AttentionSplits.CountAt(view.Position(group));
+                if (group > 0 && AttentionSplits.ByteLength(shape, group + 1, divided + more) > SplitBytes)
                 {
                     break;
                 }
@@ -110,10 +144,10 @@ internal sealed unsafe partial class SimdBackend
                 group++;
             }
 
-            Reserve(splits, LatentSplits.ByteLength(shape, group, divided));
-            AttendLatents(
-                new LatentSplits(splits.Pointer, view, shape, group), group, view, shape, rows, workspace,
-                new Rows(queries[first], queries.Stride, queries.Width), new Rows(contexts[first], contexts.Stride, contexts.Width));
+            Reserve(splits, AttentionSplits.ByteLength(shape, group, divided));
+            AttendCached(
+                new AttentionSplits(splits.Pointer, view, shape, group), group, view, shape, rows, workspace,
+                new Rows(heads[first], heads.Stride, heads.Width), new Rows(contexts[first], contexts.Stride, contexts.Width));
         }
     }
 
@@ -145,7 +179,7 @@ internal sealed unsafe partial class SimdBackend
         pool.For(ref job, job.Tasks);
     }
 
-    public void GatherLatents(Activations cache, in TokenTables tokens, int start, Activations latents, int count)
+    public void GatherCache(Activations cache, in TokenTables tokens, int start, Activations y, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(start, int.MaxValue - Math.Max(0, count));
@@ -154,23 +188,23 @@ internal sealed unsafe partial class SimdBackend
             return;
         }
 
-        Rows rows = SimdArguments.View(cache, CacheRowLength(latents.Width), out long cacheRows);
-        var job = new GatherLatentsJob
+        Rows rows = SimdArguments.View(cache, CacheRowLength(y.Width), out long cacheRows);
+        var job = new GatherCacheJob
         {
             Cache = rows,
             Tokens = SimdArguments.View(tokens, 1, cacheRows),
             First = start,
-            Latents = SimdArguments.View(latents, latents.Width, count),
+            Y = SimdArguments.View(y, y.Width, count),
             BFloat16 = bfloat16 is not null,
         };
-        pool.For(ref job, count, RowGrain(latents.Width));
+        pool.For(ref job, count, RowGrain(y.Width));
     }
 
     public void ExpandedAttention(
-        Activations q, Activations keyValues, Activations latents, in TokenTables tokens, in MlaShape shape,
+        Activations q, Activations keyValues, Activations sharedKeys, in TokenTables tokens, in AttentionShape shape,
         int contextStart, int contextCount, bool first, bool last, Activations state, Activations heads, int count)
     {
-        SimdArguments.Check(shape);
+        SimdArguments.Check(shape, mayShareKeys: true);
         ArgumentOutOfRangeException.ThrowIfNegative(contextStart);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(contextCount);
         if (!Any(count))
@@ -181,8 +215,8 @@ internal sealed unsafe partial class SimdBackend
         var job = new ExpandedAttentionJob
         {
             Q = SimdArguments.View(q, shape.Heads * shape.QueryHead, count),
-            KeyValues = SimdArguments.View(keyValues, shape.Heads * shape.KeyValueHead, contextCount),
-            Latents = SimdArguments.View(latents, shape.CacheRow, contextCount),
+            KeyValues = SimdArguments.View(keyValues, shape.Row, contextCount),
+            SharedKeys = shape.SharedKey > 0 ? SimdArguments.View(sharedKeys, shape.SharedKey, contextCount) : default,
             Tokens = SimdArguments.View(tokens, count, cacheRows: 0),
             Shape = shape,
             ContextStart = contextStart,
@@ -198,23 +232,23 @@ internal sealed unsafe partial class SimdBackend
         pool.For(ref job, job.Tasks);
     }
 
-    private void AttendLatents(
-        in LatentSplits divided, int count, in TokenView view, in MlaShape shape, Rows cache, WorkerScratch workspace,
+    private void AttendCached(
+        in AttentionSplits divided, int count, in TokenView view, in AttentionShape shape, Rows cache, WorkerScratch workspace,
         Rows queries, Rows contexts)
     {
         // More heads a task read the cache less often, as long as every worker has several to choose from; fewer than lie side by side are
         // no less work to score, and only for workers that would have none.
-        int headGroup = LatentAttentionJob.MaxHeadGroup;
+        int headGroup = CachedAttentionJob.MaxHeadGroup;
         int full = bfloat16 is null ? MinHeadGroup : BFloat16AttentionBlock.Queries;
         while (headGroup > MinHeadGroup
-            && (long)divided.Total * shape.Heads / headGroup < (headGroup > full ? 4 : 2) * pool.Workers)
+            && (long)divided.Total * CachedAttentionJob.GroupsPerSplit(shape, headGroup) < (headGroup > full ? 4 : 2) * pool.Workers)
         {
             headGroup /= 2;
         }
 
-        var job = new LatentAttentionJob
+        var job = new CachedAttentionJob
         {
-            Absorbed = queries,
+            Queries = queries,
             Cache = cache,
             Tokens = view,
             Shape = shape,

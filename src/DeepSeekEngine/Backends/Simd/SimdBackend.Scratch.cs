@@ -6,22 +6,23 @@ namespace DeepSeekEngine.Backends.Simd;
 internal sealed unsafe partial class SimdBackend
 {
     /// <summary>Bytes of the backend's own buffers once it has computed the largest step of a model.</summary>
-    /// <param name="attention">The model's attention.</param>
+    /// <param name="cached">The model's attention to the cache where it lies.</param>
+    /// <param name="expanded">The model's attention to tiles of keys and values.</param>
     /// <param name="router">The router of its MoE layers; null if it has none.</param>
     /// <param name="tokens">Tokens in a step.</param>
-    /// <param name="absorbedRows">Tokens <see cref="LatentAttention"/> is given at once.</param>
+    /// <param name="cachedRows">Tokens <see cref="CachedAttention"/> is given at once.</param>
     /// <param name="contextLength">Positions a sequence may have.</param>
     /// <param name="workers">Threads that compute.</param>
     /// <param name="packedColumns">Columns of the widest packed matrix that is no expert's; 0 if none is packed.</param>
     /// <param name="packedExpertColumns">Columns of the widest packed matrix of an expert; 0 if none is packed.</param>
     public static long ScratchBytes(
-        in MlaShape attention, in RouterShape? router, int tokens, int absorbedRows, int contextLength, int workers, int packedColumns,
-        int packedExpertColumns)
+        in AttentionShape cached, in AttentionShape expanded, in RouterShape? router, int tokens, int cachedRows, int contextLength,
+        int workers, int packedColumns, int packedExpertColumns)
     {
         var (experts, pairs) = router is { } shape ? (shape.Experts, (long)tokens * shape.ExpertsPerToken) : (0, 0);
         var worker = Math.Max(
             Math.Max(AbsorbQueriesJob.ScratchBytes, LinearJob.ScratchBytes),
-            Math.Max(LatentAttentionJob.ScratchBytes(attention), ExpandedAttentionJob.ScratchBytes(attention)));
+            Math.Max(CachedAttentionJob.ScratchBytes(cached), ExpandedAttentionJob.ScratchBytes(expanded)));
         if (router is { } routed)
         {
             worker = Math.Max(worker, SelectExpertsJob.ScratchBytes(routed));
@@ -30,7 +31,7 @@ internal sealed unsafe partial class SimdBackend
 
         return checked((WholePages(worker) * workers)
             + (experts > 0 ? ExpertGroups.ByteLength(experts, pairs) : 0)
-            + LargestSplits(attention, Math.Min(tokens, absorbedRows), contextLength)
+            + LargestSplits(cached, Math.Min(tokens, cachedRows), contextLength)
             + Math.Max(QuantizedRows.ByteLength(tokens, packedColumns), QuantizedRows.ByteLength(pairs, packedExpertColumns)));
     }
 
@@ -38,15 +39,15 @@ internal sealed unsafe partial class SimdBackend
     private static long WholePages(long byteLength) => (byteLength + 4095) & ~4095L;
 
     /// <summary>What <see cref="splits"/> holds where every token sees the whole context.</summary>
-    private static long LargestSplits(in MlaShape shape, int tokens, int contextLength)
+    private static long LargestSplits(in AttentionShape shape, int tokens, int contextLength)
     {
-        var each = LatentSplits.CountAt(contextLength - 1);
+        var each = AttentionSplits.CountAt(contextLength - 1);
         var group = 1;
-        while (group < tokens && LatentSplits.ByteLength(shape, group + 1, checked((group + 1) * each)) <= SplitBytes)
+        while (group < tokens && AttentionSplits.ByteLength(shape, group + 1, checked((group + 1) * each)) <= SplitBytes)
         {
             group++;
         }
 
-        return LatentSplits.ByteLength(shape, group, checked(group * each));
+        return AttentionSplits.ByteLength(shape, group, checked(group * each));
     }
 }

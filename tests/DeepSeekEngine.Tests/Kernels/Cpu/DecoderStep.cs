@@ -14,6 +14,8 @@ internal sealed class DecoderStep : IDisposable
     private const int Inner = 40;
     private const int Positions = 60;
 
+    private static readonly AttentionShape Grouped = BackendOperationTests.Grouped(5, 1, 24);
+
     private static readonly MlaShape Shape = new() { Heads = 5, Nope = 16, Rope = 8, Value = 16, Latent = 64, Scale = 0.3f };
 
     private readonly List<IDisposable> owned = [];
@@ -29,6 +31,9 @@ internal sealed class DecoderStep : IDisposable
     private readonly Activations q;
     private readonly Activations kv;
     private readonly Activations cache;
+    private readonly Activations groupedKeys;
+    private readonly Activations groupedValues;
+    private readonly Activations groupedCache;
     private readonly Activations absorbed;
     private readonly Activations context;
     private readonly Activations heads;
@@ -40,6 +45,7 @@ internal sealed class DecoderStep : IDisposable
     private readonly Activations hidden;
     private readonly DeviceArray<float> norm;
     private readonly DeviceArray<float> rope;
+    private readonly DeviceArray<float> groupedRope;
     private readonly DeviceArray<float> bias;
     private readonly DeviceArray<int> ids;
     private readonly DeviceArray<int> rows;
@@ -60,6 +66,9 @@ internal sealed class DecoderStep : IDisposable
         q = Rows(count, Shape.Heads * Shape.QueryHead);
         kv = Rows(count, Shape.CacheRow);
         cache = Rows(Tables.CacheRows, Shape.CacheRow);
+        groupedKeys = Rows(count, Grouped.Key);
+        groupedValues = Rows(count, Grouped.Value);
+        groupedCache = Rows(Tables.CacheRows, Grouped.Row);
         absorbed = Rows(count, Shape.Heads * Shape.CacheRow);
         context = Rows(count, Shape.Heads * Shape.Latent);
         heads = Rows(count, Shape.Heads * Shape.Value);
@@ -71,6 +80,7 @@ internal sealed class DecoderStep : IDisposable
         hidden = Rows(count * Chosen, Inner);
         norm = Rows(1, Hidden).Array;
         rope = Rows(Positions, Shape.Rope).Array;
+        groupedRope = Rows(Positions, Grouped.Key).Array;
         bias = Rows(1, ExpertCount).Array;
         ids = Own(Backend.Allocate<int>(count * Chosen));
         rows = Own(Backend.Allocate<int>(count));
@@ -93,10 +103,11 @@ internal sealed class DecoderStep : IDisposable
         (nameof(IBackend.Add), () => Backend.Add(x, y, count)),
         (nameof(IBackend.RotateQueries), Rotate),
         (nameof(IBackend.AppendLatents), Append),
+        (nameof(IBackend.AppendKeyValues), Complete),
         (nameof(IBackend.AbsorbQueries), () => Backend.AbsorbQueries(q, kvB, Shape, absorbed, count)),
-        (nameof(IBackend.LatentAttention), Attend),
+        (nameof(IBackend.CachedAttention), Attend),
         (nameof(IBackend.ProjectLatents), () => Backend.ProjectLatents(context, kvB, Shape, heads, count)),
-        (nameof(IBackend.GatherLatents), Gather),
+        (nameof(IBackend.GatherCache), Gather),
         (nameof(IBackend.ExpandedAttention), Expand),
         (nameof(IBackend.SelectExperts), () => Backend.SelectExperts(logits, bias, Router, ids, weights, count)),
         (nameof(IBackend.RoutedExperts), () => Experts(ids)),
@@ -105,7 +116,7 @@ internal sealed class DecoderStep : IDisposable
     /// <summary>The bits of everything an operation writes.</summary>
     public int[] Results =>
     [
-        .. ((Activations[])[x, y, q, cache, absorbed, context, latents, state, heads, weights])
+        .. ((Activations[])[x, y, q, cache, groupedCache, absorbed, context, latents, state, heads, weights])
             .SelectMany(a => BackendOperationTests.Download(a.Array)).Select(BitConverter.SingleToInt32Bits),
         .. BackendOperationTests.Download(ids),
     ];
@@ -128,14 +139,20 @@ internal sealed class DecoderStep : IDisposable
 
     public void Append() => Backend.AppendLatents(kv, norm, 1e-6f, rope, Tables.View, Shape, cache, count);
 
-    public void Attend() => Backend.LatentAttention(absorbed, cache, Tables.View, Shape, context, count);
+    // A head's queries are as wide as those of latent attention, and what is normalised with is long enough.
+    public void Complete() => Backend.AppendKeyValues(
+        q, groupedKeys, groupedValues, new(null, norm, norm, norm, norm, 1e-6f), groupedRope, Tables.View, Grouped, groupedCache, count);
 
-    public void Gather() => Backend.GatherLatents(cache, Tables.View, 1, latents, 5);
+    public void Attend() => Backend.CachedAttention(absorbed, cache, Tables.View, Shape.Absorbed, context, count);
+
+    public void Gather() => Backend.GatherCache(cache, Tables.View, 1, latents, 5);
 
     public void Expand()
     {
-        Backend.ExpandedAttention(q, keyValues, latents, Tables.View, Shape, 0, 5, true, false, state, heads, count);
-        Backend.ExpandedAttention(q, keyValues, latents, Tables.View, Shape, 5, Positions - 5, false, true, state, heads, count);
+        Activations sharedKeys = latents.Columns(Shape.Latent, Shape.Rope);
+        Backend.ExpandedAttention(q, keyValues, sharedKeys, Tables.View, Shape.Expanded, 0, 5, true, false, state, heads, count);
+        Backend.ExpandedAttention(
+            q, keyValues, sharedKeys, Tables.View, Shape.Expanded, 5, Positions - 5, false, true, state, heads, count);
     }
 
     public void Experts(DeviceArray<int> chosen) => Backend.RoutedExperts(x, chosen, weights, gate, up, down, hidden, y, count);

@@ -145,11 +145,12 @@ public class IlgpuBackendTests
         Activations row = new(values, 0, wide.CacheRow, wide.CacheRow);
         Activations query = new(values, 0, wide.QueryHead, wide.QueryHead);
         Assert.That(
-            () => backend.LatentAttention(row, row, tokens, wide, new(values, 0, wide.Latent, wide.Latent), 1), Throws.ArgumentException);
+            () => backend.CachedAttention(row, row, tokens, wide.Absorbed, new(values, 0, wide.Latent, wide.Latent), 1),
+            Throws.ArgumentException.With.Message.Contains("shared memory"));
         Assert.That(
             () => backend.ExpandedAttention(
-                query, query, row, tokens, wide, 0, 1, true, true, new(values, 0, 2, 2), new(values, 0, 2, 2), 1),
-            Throws.ArgumentException);
+                query, query, row, tokens, wide.Expanded, 0, 1, true, true, new(values, 0, 2, 2), new(values, 0, 2, 2), 1),
+            Throws.ArgumentException.With.Message.Contains("shared memory"));
     }
 
     [Test]

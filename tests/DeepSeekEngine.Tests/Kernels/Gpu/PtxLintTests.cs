@@ -60,8 +60,8 @@ internal sealed class PtxLintTests
         using Context context = NewContext(OptimizationLevel.O2);
         foreach (MethodInfo kernel in (MethodInfo[])
         [
-            KernelCatalog.Gpu.Get<LatentAttention.Parameters>(),
-            KernelCatalog.Gpu.Get<LatentAttention.JoinParameters>(),
+            KernelCatalog.Gpu.Get<CachedAttention.Parameters>(),
+            KernelCatalog.Gpu.Get<CachedAttention.JoinParameters>(),
             KernelCatalog.Gpu.Get<ExpandedAttention.Parameters>(),
         ])
         {

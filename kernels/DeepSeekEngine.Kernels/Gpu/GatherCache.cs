@@ -3,17 +3,17 @@ using ILGPU;
 namespace DeepSeekEngine.Kernels.Gpu;
 
 /// <summary>
-/// latents[i] = the cache row of position Start + i of the sequence of token 0.
+/// y[i] = the cache row of position Start + i of the sequence of token 0.
 /// Grid: (ceil(width / GroupSize), positions); a thread an element.
 /// </summary>
-internal static class GatherLatents
+internal static class GatherCache
 {
     public struct Parameters
     {
         public required RowView Cache;
         public required TokenView Tokens;
         public required int Start;
-        public required RowView Latents;
+        public required RowView Y;
         public required int Width;
     }
 
@@ -26,7 +26,7 @@ internal static class GatherLatents
         if (column < p.Width)
         {
             long cache = p.Cache.Row(p.Tokens.CacheRow(0, p.Start + row));
-            p.Latents.Data[p.Latents.Row(row) + column] = p.Cache.Data[cache + column];
+            p.Y.Data[p.Y.Row(row) + column] = p.Cache.Data[cache + column];
         }
     }
 }

@@ -8,19 +8,20 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Tests.Kernels.Cpu;
 
-/// <summary>Absorbed attention over contexts of one split, of several, and of as many as there may be.</summary>
-public class LatentSplitsTests
+/// <summary>Attention to the cache over contexts of one split, of several, and of as many as there may be.</summary>
+public class AttentionSplitsTests
 {
     private const int Context = 7000;
 
     // Around the ends of blocks and splits; some sequences' tokens stand next to others of few splits.
     private static readonly int[] Positions = [0, 95, 96, 191, 192, 193, 287, 383, 384, 385, 1000, 5, 6143, 6144, Context - 1, 1];
 
-    private static readonly MlaShape[] Shapes =
+    private static readonly AttentionShape[] Shapes =
     [
-        new() { Heads = 1, Nope = 3, Rope = 2, Value = 3, Latent = 9, Scale = 0.9f },
-        new() { Heads = 16, Nope = 8, Rope = 4, Value = 8, Latent = 32, Scale = 0.7f },
-        new() { Heads = 45, Nope = 8, Rope = 6, Value = 8, Latent = 27, Scale = 0.5f },
+        BackendOperationTests.Shape([1, 3, 2, 3, 9]).Absorbed with { Scale = 0.9f },
+        BackendOperationTests.Shape([16, 8, 4, 8, 32]).Absorbed with { Scale = 0.7f },
+        BackendOperationTests.Shape([45, 8, 6, 8, 27]).Absorbed with { Scale = 0.5f },
+        BackendOperationTests.Grouped(14, 2, 16),
     ];
 
     [Test]
@@ -28,26 +29,26 @@ public class LatentSplitsTests
     {
         foreach (int position in (int[])[.. Positions, 100_000, 163_839, int.MaxValue])
         {
-            Assert.That(LatentSplits.CountAt(position), Is.InRange(1, LatentSplits.Most), $"position {position}");
+            Assert.That(AttentionSplits.CountAt(position), Is.InRange(1, AttentionSplits.Most), $"position {position}");
         }
 
-        Assert.That(LatentSplits.CountAt(100), Is.EqualTo(1));
-        Assert.That(LatentSplits.CountAt(163_839), Is.GreaterThan(16));
+        Assert.That(AttentionSplits.CountAt(100), Is.EqualTo(1));
+        Assert.That(AttentionSplits.CountAt(163_839), Is.GreaterThan(16));
     }
 
     [Test]
     public void Long_contexts_agree_with_the_scalar_twin_and_neither_threads_nor_batch_change_a_bit(
-        [Values(0, 1, 2)] int which, [Values(128, 256, 512)] int bits)
+        [Values(0, 1, 2, 3)] int which, [Values(128, 256, 512)] int bits)
     {
-        MlaShape shape = Shapes[which];
-        int width = shape.Heads * shape.Latent;
-        float[] absorbed = Values(new Random(1), Positions.Length * shape.Heads * shape.CacheRow);
+        AttentionShape shape = Shapes[which];
+        int width = shape.Heads * shape.Value;
+        float[] absorbed = Values(new Random(1), Positions.Length * shape.Heads * shape.Key);
         float[]? expected = null;
         foreach (int threads in (int[])[1, 2, 3, 5])
         {
             using var backend = new SimdBackend(threads, (LaneWidth)bits);
             using var step = new TestStep(backend, new Random(2), [Context], Array.ConvertAll(Positions, p => (0, p)));
-            float[] latents = Values(new Random(3), step.CacheRows * shape.CacheRow);
+            float[] latents = Values(new Random(3), step.CacheRows * shape.Row);
             using DeviceArray<float> cache = Upload(backend, latents);
             using DeviceArray<float> queries = Upload(backend, absorbed);
             using DeviceArray<float> context = backend.Allocate<float>(Positions.Length * width);
@@ -55,8 +56,8 @@ public class LatentSplitsTests
             {
                 for (int first = 0; first < Positions.Length; first += batch)
                 {
-                    backend.LatentAttention(
-                        Activations.Dense(queries, shape.Heads * shape.CacheRow).From(first), Activations.Dense(cache, shape.CacheRow),
+                    backend.CachedAttention(
+                        Activations.Dense(queries, shape.Heads * shape.Key).From(first), Activations.Dense(cache, shape.Row),
                         step.View.From(first), shape, Activations.Dense(context, width).From(first),
                         Math.Min(batch, Positions.Length - first));
                 }
@@ -76,17 +77,17 @@ public class LatentSplitsTests
         }
     }
 
-    private static void AssertTwin(TestStep step, float[] latents, float[] absorbed, MlaShape shape, float[] result)
+    private static void AssertTwin(TestStep step, float[] latents, float[] absorbed, AttentionShape shape, float[] result)
     {
         double[] rows = [.. Enumerable.Range(0, Context)
-            .SelectMany(p => latents.Skip(step.Row(0, p) * shape.CacheRow).Take(shape.CacheRow).Select(v => (double)v))];
+            .SelectMany(p => latents.Skip(step.Row(0, p) * shape.Row).Take(shape.Row).Select(v => (double)v))];
         double[] queries = BackendOperationTests.Wide(absorbed);
         List<double> expected = [];
         for (int i = 0; i < Positions.Length * shape.Heads; i++)
         {
             expected.AddRange(ScalarAttention.Context(
-                queries.AsSpan(i * shape.CacheRow, shape.CacheRow),
-                rows.AsSpan(0, (Positions[i / shape.Heads] + 1) * shape.CacheRow), shape));
+                queries.AsSpan(i * shape.Key, shape.Key), rows.AsSpan(0, (Positions[i / shape.Heads] + 1) * shape.Row),
+                i % shape.Heads, shape));
         }
 
         BackendOperationTests.AssertClose(result, [.. expected], 5e-6);

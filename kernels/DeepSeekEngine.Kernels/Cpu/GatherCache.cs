@@ -1,7 +1,7 @@
 namespace DeepSeekEngine.Kernels.Cpu;
 
-/// <summary>latents[i] = the cache row of position First + i of the sequence of token 0; rows of c + r. A task is a row.</summary>
-internal readonly unsafe struct GatherLatentsJob : IParallelJob
+/// <summary>y[i] = the cache row of position First + i of the sequence of token 0. A task is a row.</summary>
+internal readonly unsafe struct GatherCacheJob : IParallelJob
 {
     public required Rows Cache { get; init; }
 
@@ -9,7 +9,7 @@ internal readonly unsafe struct GatherLatentsJob : IParallelJob
 
     public required int First { get; init; }
 
-    public required Rows Latents { get; init; }
+    public required Rows Y { get; init; }
 
     /// <summary>Whether the cache is of bfloat16.</summary>
     public required bool BFloat16 { get; init; }
@@ -22,11 +22,11 @@ internal readonly unsafe struct GatherLatentsJob : IParallelJob
             float* row = Cache.Data + Tokens.CacheRow(0, First + i) * Cache.Stride;
             if (BFloat16)
             {
-                CacheRows.Widen((ushort*)row, Latents.Width, Latents[i]);
+                CacheRows.Widen((ushort*)row, Y.Width, Y[i]);
             }
             else
             {
-                new ReadOnlySpan<float>(row, Cache.Width).CopyTo(new Span<float>(Latents[i], Cache.Width));
+                new ReadOnlySpan<float>(row, Cache.Width).CopyTo(new Span<float>(Y[i], Cache.Width));
             }
         }
     }

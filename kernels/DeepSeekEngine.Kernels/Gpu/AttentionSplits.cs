@@ -4,7 +4,7 @@ namespace DeepSeekEngine.Kernels.Gpu;
 /// How the positions a token sees are divided into splits that different groups work on. It depends on the token's position and the
 /// shape alone, so a token's result is the same in any step.
 /// </summary>
-internal static class LatentSplits
+internal static class AttentionSplits
 {
     /// <summary>Splits of fewer positions weigh more than they gain: each leaves a partial result behind.</summary>
     private const int Shortest = 64;
@@ -12,13 +12,14 @@ internal static class LatentSplits
     /// <summary>Groups that keep a large device busy with one token.</summary>
     private const int Groups = 512;
 
-    /// <summary>Splits a token of a model with few heads has at most, as somebody must join them.</summary>
+    /// <summary>Splits a token of a model with few head tiles has at most, as somebody must join them.</summary>
     public const int MostOfFewHeads = 256;
 
     /// <summary>Splits a token has at most.</summary>
-    public static int Most(int heads)
+    /// <param name="headTiles"><see cref="CachedAttention.HeadTiles"/>.</param>
+    public static int Most(int headTiles)
     {
-        int most = Groups / ((heads + (1 << LatentTile.RowShift) - 1) >> LatentTile.RowShift);
+        int most = Groups / headTiles;
         most = most < MostOfFewHeads ? most : MostOfFewHeads;
         return most > 1 ? most : 1;
     }

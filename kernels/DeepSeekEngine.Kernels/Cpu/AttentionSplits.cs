@@ -4,7 +4,7 @@ namespace DeepSeekEngine.Kernels.Cpu;
 /// The positions each token of a step attends to, divided into splits that are computed apart and joined. Where a token is divided
 /// depends on its position only, so that its result is the same in any step and with any number of threads.
 /// </summary>
-internal readonly unsafe struct LatentSplits
+internal readonly unsafe struct AttentionSplits
 {
     /// <summary>Splits a token has at most: enough for many threads, few enough that joining them costs little.</summary>
     public const int Most = 32;
@@ -14,17 +14,17 @@ internal readonly unsafe struct LatentSplits
 
     private readonly TokenView tokens;
     private readonly int heads;
-    private readonly int latent;
+    private readonly int value;
     private readonly int tokenCount;
     private readonly int* firsts;
     private readonly float* parts;
 
     /// <param name="memory"><see cref="ByteLength"/> bytes.</param>
-    public LatentSplits(byte* memory, in TokenView tokens, in MlaShape shape, int count)
+    public AttentionSplits(byte* memory, in TokenView tokens, in AttentionShape shape, int count)
     {
         this.tokens = tokens;
         heads = shape.Heads;
-        latent = shape.Latent;
+        value = shape.Value;
         tokenCount = count;
         firsts = (int*)memory;
         parts = (float*)(memory + HeaderBytes(count));
@@ -42,8 +42,8 @@ internal readonly unsafe struct LatentSplits
     public int Total => firsts[tokenCount];
 
     /// <summary>Memory for the splits of so many tokens and what is found in them.</summary>
-    public static long ByteLength(in MlaShape shape, int count, int splits)
-        => checked(HeaderBytes(count) + (long)splits * PartLength(shape.Heads, shape.Latent) * sizeof(float));
+    public static long ByteLength(in AttentionShape shape, int count, int splits)
+        => checked(HeaderBytes(count) + (long)splits * PartLength(shape.Heads, shape.Value) * sizeof(float));
 
     /// <summary>Splits of a token at a position.</summary>
     public static int CountAt(int position) => (int)((position + (long)LengthAt(position)) / LengthAt(position));
@@ -73,11 +73,11 @@ internal readonly unsafe struct LatentSplits
     public int End(int split, int token)
         => (int)Math.Min(tokens.Position(token) + 1L, Start(split, token) + (long)LengthAt(tokens.Position(token)));
 
-    /// <summary>[H, c] sum exp(score - maximum) latent.</summary>
-    public float* Context(int split) => parts + split * PartLength(heads, latent);
+    /// <summary>[H, v] sum exp(score - maximum) value.</summary>
+    public float* Context(int split) => parts + split * PartLength(heads, value);
 
     /// <summary>[H] the largest scores.</summary>
-    public float* Maximum(int split) => Context(split) + (long)heads * latent;
+    public float* Maximum(int split) => Context(split) + (long)heads * value;
 
     /// <summary>[H] sum exp(score - maximum).</summary>
     public float* Sum(int split) => Maximum(split) + heads;
@@ -91,7 +91,7 @@ internal readonly unsafe struct LatentSplits
         return (int)((length + QueryLanes.Block - 1) / QueryLanes.Block * QueryLanes.Block);
     }
 
-    private static long PartLength(int heads, int latent) => (long)heads * (latent + 2);
+    private static long PartLength(int heads, int value) => (long)heads * (value + 2);
 
     // Up to a cache line's end, where the first part begins.
     private static long HeaderBytes(int count) => ((count + 1L) * sizeof(int) + 63) & ~63L;

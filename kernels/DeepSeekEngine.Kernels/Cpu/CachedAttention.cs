@@ -5,27 +5,28 @@ using DeepSeekEngine.Kernels.Cpu.Emitted;
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
-/// context[t, h] = sum_j softmax_j(scale * absorbed[t, h] . cache[j]) cache[j, :c] over positions j &lt;= position of t; absorbed
-/// [count, H * (c + r)], cache [cache rows, c + r], context [count, H * c]. A task is a split of a token's positions and a group of
-/// heads, which together read the split's rows once. A token of one split is finished here; the others' partial results are joined
-/// by <see cref="JoinSplitsJob"/>. Where there are functions for it, the cache is of bfloat16 (<see cref="CacheRows"/>), and so are products.
+/// context[t, h] = sum_j softmax_j(scale * queries[t, h] . key_j) value_j over positions j &lt;= position of t, keys and values those of the
+/// head's key-value head in the rows of a cache; queries [count, H * key], context [count, H * value]. A task is a split of a token's
+/// positions and a group of heads of one key-value head, which together read the split's rows once. A token of one split is finished
+/// here; the others' partial results are joined by <see cref="JoinSplitsJob"/>. Where there are functions for it, the cache is of bfloat16
+/// (<see cref="CacheRows"/>), and so are products.
 /// </summary>
-internal readonly unsafe struct LatentAttentionJob : IParallelJob
+internal readonly unsafe struct CachedAttentionJob : IParallelJob
 {
     /// <summary>Heads a task has at most: their queries, contexts and a block of the cache share a second-level cache.</summary>
     public const int MaxHeadGroup = 32;
 
-    public required Rows Absorbed { get; init; }
+    public required Rows Queries { get; init; }
 
     public required Rows Cache { get; init; }
 
     public required TokenView Tokens { get; init; }
 
-    public required MlaShape Shape { get; init; }
+    public required AttentionShape Shape { get; init; }
 
     public required Rows Context { get; init; }
 
-    public required LatentSplits Splits { get; init; }
+    public required AttentionSplits Splits { get; init; }
 
     public required int HeadGroup { get; init; }
 
@@ -33,17 +34,19 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
 
     public required BFloat16AttentionFunctions BFloat16 { get; init; }
 
-    public int GroupsPerSplit => (Shape.Heads + HeadGroup - 1) / HeadGroup;
+    public int Tasks => checked(Splits.Total * GroupsPerSplit(Shape, HeadGroup));
 
-    public int Tasks => checked(Splits.Total * GroupsPerSplit);
+    public static long ScratchBytes(in AttentionShape shape) => Math.Max(
+        (long)MaxHeadGroup * shape.Key * sizeof(float),
+        PackedBytes(shape) + BFloat16AttentionBlock.ByteLength(shape.Key, shape.Value));
 
-    public static long ScratchBytes(in MlaShape shape) => Math.Max(
-        (long)MaxHeadGroup * shape.CacheRow * sizeof(float),
-        PackedBytes(shape) + BFloat16AttentionBlock.ByteLength(shape.CacheRow, shape.Latent));
+    /// <summary>Tasks a split is divided into where a task has so many heads.</summary>
+    public static int GroupsPerSplit(in AttentionShape shape, int headGroup)
+        => shape.KeyValueHeads * ((shape.Group + headGroup - 1) / headGroup);
 
     /// <summary>Of the queries in bfloat16.</summary>
-    private static long PackedBytes(in MlaShape shape)
-        => (long)MaxHeadGroup / BFloat16AttentionBlock.Queries * BFloat16AttentionBlock.PackedLength(shape.CacheRow) * sizeof(uint);
+    private static long PackedBytes(in AttentionShape shape)
+        => (long)MaxHeadGroup / BFloat16AttentionBlock.Queries * BFloat16AttentionBlock.PackedLength(shape.Key) * sizeof(uint);
 
     [SkipLocalsInit]
     public void Run<TLanes>(int start, int end, int worker)
@@ -54,28 +57,32 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
 
         // Of each head of the group: the maximum, the sum and the decay.
         float* state = stackalloc float[3 * MaxHeadGroup];
+        int groups = GroupsPerSplit(Shape, HeadGroup);
+        int groupsOfHead = groups / Shape.KeyValueHeads;
         for (int task = start; task < end; task++)
         {
-            int split = task / GroupsPerSplit;
-            int head = task % GroupsPerSplit * HeadGroup;
-            int heads = Math.Min(HeadGroup, Shape.Heads - head);
+            int split = task / groups;
+            int keyValueHead = task % groups / groupsOfHead;
+            int headOfGroup = task % groupsOfHead * HeadGroup;
+            int head = keyValueHead * Shape.Group + headOfGroup;
+            int heads = Math.Min(HeadGroup, Shape.Group - headOfGroup);
             int token = Splits.Token(split);
             bool only = Splits.Count(token) == 1;
-            float* context = (only ? Context[token] : Splits.Context(split)) + (long)head * Shape.Latent;
+            float* context = (only ? Context[token] : Splits.Context(split)) + (long)head * Shape.Value;
             if (BFloat16.Scores != null)
             {
-                AttendBFloat16<TLanes>(split, token, head, heads, context, rows, state, Scratch[worker]);
+                AttendBFloat16<TLanes>(split, token, head, heads, keyValueHead, context, rows, state, Scratch[worker]);
             }
             else
             {
-                Attend<TLanes>(split, token, head, heads, context, scores, rows, state, (float*)Scratch[worker]);
+                Attend<TLanes>(split, token, head, heads, keyValueHead, context, scores, rows, state, (float*)Scratch[worker]);
             }
 
             if (only)
             {
                 for (int h = 0; h < heads; h++)
                 {
-                    var values = new Span<float>(context + (long)h * Shape.Latent, Shape.Latent);
+                    var values = new Span<float>(context + (long)h * Shape.Value, Shape.Value);
                     TensorPrimitives.Divide(values, state[MaxHeadGroup + h], values);
                 }
             }
@@ -88,25 +95,26 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
     }
 
     private void Attend<TLanes>(
-        int split, int token, int head, int heads, float* context, float* scores, float** rows, float* state, float* packed)
+        int split, int token, int head, int heads, int keyValueHead, float* context, float* scores, float** rows, float* state,
+        float* packed)
         where TLanes : unmanaged, ILanes<TLanes>
     {
         float* sum = state + MaxHeadGroup, decay = sum + MaxHeadGroup;
         new Span<float>(state, MaxHeadGroup).Fill(QueryLanes.NoMaximum);
         new Span<float>(sum, MaxHeadGroup).Clear();
-        new Span<float>(context, heads * Shape.Latent).Clear();
-        float* query = Absorbed[token] + (long)head * Shape.CacheRow;
+        new Span<float>(context, heads * Shape.Value).Clear();
+        float* query = Queries[token] + (long)head * Shape.Key;
         for (int h = 0, queries; h < heads; h += queries)
         {
             int lanes = QueryLanes.Registers<TLanes>(heads - h) * TLanes.Count;
             queries = Math.Min(lanes, heads - h);
             QueryLanes.Pack(
-                query + h * Shape.CacheRow, Shape.CacheRow, queries, Shape.CacheRow, packed + h * Shape.CacheRow, lanes);
+                query + h * Shape.Key, Shape.Key, queries, Shape.Key, packed + h * Shape.Key, lanes);
         }
 
         int end = Splits.End(split, token);
         float** next = rows + QueryLanes.Block;
-        PrefetchRows(token, Splits.Start(split, token), end, next);
+        PrefetchRows(token, keyValueHead, Splits.Start(split, token), end, next);
         for (int position = Splits.Start(split, token), count; position < end; position += count)
         {
             count = Math.Min(QueryLanes.Block, end - position);
@@ -116,7 +124,7 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
             bool last = position + count == end;
             if (!last)
             {
-                FindRows(token, position + count, end, next);
+                FindRows(token, keyValueHead, position + count, end, next);
             }
 
             for (int h = 0, queries; h < heads; h += queries)
@@ -125,37 +133,40 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
                 int lanes = registers * TLanes.Count;
                 queries = Math.Min(lanes, heads - h);
                 QueryLanes.Scores<TLanes>(
-                    packed + h * Shape.CacheRow, registers, rows, count, 0, Shape.CacheRow, scores, accumulate: false,
-                    last || h > 0 ? null : next);
+                    packed + h * Shape.Key, registers, rows, count, 0, Shape.Key, scores, accumulate: false,
+                    last || h > 0 ? null : next, Shape.RowHead);
                 QueryLanes.Softmax<TLanes>(scores, registers, count, Shape.Scale, state + h, sum + h, decay + h);
                 QueryValues.Add<TLanes>(
-                    rows, count, 0, scores, lanes, decay + h, context + (long)h * Shape.Latent, Shape.Latent, queries, Shape.Latent);
+                    rows, count, Shape.ValueOffset, scores, lanes, decay + h, context + (long)h * Shape.Value, Shape.Value, queries,
+                    Shape.Value);
             }
         }
     }
 
     private void AttendBFloat16<TLanes>(
-        int split, int token, int head, int heads, float* context, float** rows, float* state, byte* scratch)
+        int split, int token, int head, int heads, int keyValueHead, float* context, float** rows, float* state, byte* scratch)
         where TLanes : unmanaged, ILanes<TLanes>
     {
         const int lanes = BFloat16AttentionBlock.Queries;
         float* sum = state + MaxHeadGroup, decay = sum + MaxHeadGroup;
         new Span<float>(state, MaxHeadGroup).Fill(QueryLanes.NoMaximum);
         new Span<float>(sum, MaxHeadGroup).Clear();
-        new Span<float>(context, heads * Shape.Latent).Clear();
+        new Span<float>(context, heads * Shape.Value).Clear();
         var packed = (uint*)scratch;
-        int packedLength = BFloat16AttentionBlock.PackedLength(Shape.CacheRow);
-        var block = new BFloat16AttentionBlock(BFloat16, scratch + PackedBytes(Shape), Shape.CacheRow, Shape.Latent);
-        float* query = Absorbed[token] + (long)head * Shape.CacheRow;
+        int packedLength = BFloat16AttentionBlock.PackedLength(Shape.Key);
+        var block = new BFloat16AttentionBlock(BFloat16, scratch + PackedBytes(Shape), Shape.Key, Shape.Value);
+        float* query = Queries[token] + (long)head * Shape.Key;
         for (int h = 0; h < heads; h += lanes)
         {
             block.PackQueries(
-                query + h * Shape.CacheRow, Shape.CacheRow, Math.Min(lanes, heads - h), packed + h / lanes * packedLength);
+                query + h * Shape.Key, Shape.Key, Math.Min(lanes, heads - h), packed + h / lanes * packedLength);
         }
 
+        // Where there are several key-value heads, other heads' parts lie between those of this one.
+        int apart = Shape.KeyValueHeads > 1 ? Shape.RowHead : 0;
         int end = Splits.End(split, token);
         float** next = rows + QueryLanes.Block;
-        PrefetchRows(token, Splits.Start(split, token), end, next);
+        PrefetchRows(token, keyValueHead, Splits.Start(split, token), end, next);
         for (int position = Splits.Start(split, token), count; position < end; position += count)
         {
             count = Math.Min(QueryLanes.Block, end - position);
@@ -165,37 +176,45 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
             bool last = position + count == end;
             if (!last)
             {
-                FindRows(token, position + count, end, next);
+                FindRows(token, keyValueHead, position + count, end, next);
             }
 
-            block.TakeRows((ushort**)rows, count, (nint)Cache.Stride * sizeof(float));
+            block.TakeRows((ushort**)rows, count, (nint)Cache.Stride * sizeof(float), Shape.ValueOffset);
             for (int h = 0; h < heads; h += lanes)
             {
-                block.Scores(packed + h / lanes * packedLength, count, last || h > 0 ? null : (ushort**)next);
+                block.Scores(packed + h / lanes * packedLength, count, last || h > 0 ? null : (ushort**)next, apart);
                 block.AddValues<TLanes>(
-                    count, Shape.Scale, state + h, sum + h, decay + h, context + (long)h * Shape.Latent, Shape.Latent,
+                    count, Shape.Scale, state + h, sum + h, decay + h, context + (long)h * Shape.Value, Shape.Value,
                     Math.Min(lanes, heads - h));
             }
         }
     }
 
     /// <summary>Finds the first block's rows and asks memory for them.</summary>
-    private void PrefetchRows(int token, int position, int end, float** rows)
+    private void PrefetchRows(int token, int keyValueHead, int position, int end, float** rows)
     {
-        FindRows(token, position, end, rows);
+        FindRows(token, keyValueHead, position, end, rows);
         for (int j = 0; j < QueryLanes.Block && j < end - position; j++)
         {
-            QueryLanes.Prefetch(rows[j], Cache.Width);
+            QueryLanes.Prefetch(rows[j], Cache.Width / Shape.KeyValueHeads);
         }
     }
 
-    /// <summary>Where the rows of a block lie, the last of them again and again where it is shorter.</summary>
-    private void FindRows(int token, int position, int end, float** rows)
+    /// <summary>Where the key-value head's part of the rows of a block lies, the last of them again and again where it is shorter.</summary>
+    private void FindRows(int token, int keyValueHead, int position, int end, float** rows)
     {
         for (int j = 0; j < QueryLanes.Block; j++)
         {
-            rows[j] = position + j < end ? Cache.Data + Tokens.CacheRow(token, position + j) * Cache.Stride : rows[j - 1];
+            rows[j] = position + j < end ? Row(token, position + j, keyValueHead) : rows[j - 1];
         }
+    }
+
+    /// <summary>A key-value head's part of a cache row.</summary>
+    private float* Row(int token, int position, int keyValueHead)
+    {
+        float* row = Cache.Data + Tokens.CacheRow(token, position) * Cache.Stride;
+        int part = keyValueHead * Shape.RowHead;
+        return BFloat16.Scores != null ? (float*)((ushort*)row + part) : row + part;
     }
 }
 
@@ -205,9 +224,9 @@ internal readonly unsafe struct LatentAttentionJob : IParallelJob
 /// </summary>
 internal readonly unsafe struct JoinSplitsJob : IParallelJob
 {
-    public required LatentSplits Splits { get; init; }
+    public required AttentionSplits Splits { get; init; }
 
-    public required MlaShape Shape { get; init; }
+    public required AttentionShape Shape { get; init; }
 
     public required Rows Context { get; init; }
 
@@ -230,15 +249,15 @@ internal readonly unsafe struct JoinSplitsJob : IParallelJob
                 maximum = Math.Max(maximum, Splits.Maximum(s)[head]);
             }
 
-            float* context = Context[token] + (long)head * Shape.Latent;
-            var values = new Span<float>(context, Shape.Latent);
+            float* context = Context[token] + (long)head * Shape.Value;
+            var values = new Span<float>(context, Shape.Value);
             values.Clear();
             float sum = 0;
             for (int s = first; s < first + count; s++)
             {
                 float weight = MathF.Exp(Splits.Maximum(s)[head] - maximum);
                 sum += weight * Splits.Sum(s)[head];
-                var part = new ReadOnlySpan<float>(Splits.Context(s) + (long)head * Shape.Latent, Shape.Latent);
+                var part = new ReadOnlySpan<float>(Splits.Context(s) + (long)head * Shape.Value, Shape.Value);
                 TensorPrimitives.MultiplyAdd(part, weight, values, values);
             }
 

@@ -4,13 +4,14 @@ using ILGPU.Algorithms;
 namespace DeepSeekEngine.Kernels.Gpu;
 
 /// <summary>
-/// Absorbed multi-head latent attention over the paged cache, divided over positions:
-/// context[t, h] = sum_j softmax_j(scale * absorbed[t, h] . cache[j]) cache[j, :c]
-/// over the positions j &lt;= Positions[t] of the token's sequence; absorbed [tokens, H * (c + r)], context [tokens, H * c].
+/// Attention to keys and values in the rows of the paged cache, divided over positions:
+/// context[t, h] = sum_j softmax_j(scale * queries[t, h] . key_j) value_j
+/// over the positions j &lt;= Positions[t] of the token's sequence, keys and values those of the head's key-value head;
+/// queries [tokens, H * key], context [tokens, H * value].
 /// Two launches: <see cref="Split"/> leaves for each token, split and head a part: the largest score m and the sum of exp(s - m) in its
-/// first quad, then the sum of exp(s - m) cache[j, :c]; <see cref="Join"/> joins a token's parts in ascending order.
+/// first quad, then the sum of exp(s - m) value_j; <see cref="Join"/> joins a token's parts in ascending order.
 /// </summary>
-internal static class LatentAttention
+internal static class CachedAttention
 {
     /// <summary>Quads of shared memory for cache rows: eight of R1's, 576 values each.</summary>
     private const int CacheQuads = 8 * (576 / 4 + 1);
@@ -19,14 +20,14 @@ internal static class LatentAttention
 
     public struct Parameters
     {
-        public required RowView Absorbed;
+        public required RowView Queries;
         public required RowView Cache;
         public required TokenView Tokens;
 
-        /// <summary>[tokens, Splits, H, 1 + ceil(c / 4)].</summary>
+        /// <summary>[tokens, Splits, H, 1 + ceil(value / 4)].</summary>
         public required ArrayView<Float4> Parts;
 
-        public required MlaSizes Sizes;
+        public required AttentionSizes Sizes;
 
         /// <summary>Splits there is room for a token.</summary>
         public required int Splits;
@@ -43,33 +44,38 @@ internal static class LatentAttention
         public required ArrayView<Float4> Parts;
         public required TokenView Tokens;
         public required RowView Context;
-        public required MlaSizes Sizes;
+        public required AttentionSizes Sizes;
         public required int Splits;
         public required int MostSplits;
         public required int AlignedContext;
     }
 
-    /// <summary>The widest cache row there is shared memory for.</summary>
-    public static int MaxCacheRow => (CacheQuads - 1) * 4;
+    /// <summary>Values of a head's part of a row, those up to a multiple of four of key and value included, that there is shared memory for.</summary>
+    public static int MaxRow => (CacheQuads - 1) * 4;
 
-    public static int HeadTiles(int heads) => (heads + (1 << LatentTile.RowShift) - 1) >> LatentTile.RowShift;
+    /// <summary>Groups that share the heads, none of which has heads of two key-value heads.</summary>
+    public static int HeadTiles(in AttentionShape shape) => shape.KeyValueHeads * TilesOfGroup(shape.Group);
 
     /// <summary>Groups of 2^shift threads that share the columns of a head tile's context.</summary>
-    public static int ColumnTiles(int latent, int shift) => (Quads.Count(latent) + (1 << shift) - 1) >> shift;
+    public static int ColumnTiles(int value, int shift) => (Quads.Count(value) + (1 << shift) - 1) >> shift;
 
     /// <summary>Groups of 2^shift threads that share the columns of a head's context while parts are joined.</summary>
-    public static int JoinTiles(int latent, int shift) => ColumnTiles(latent, shift - JoinShift(shift));
+    public static int JoinTiles(int value, int shift) => ColumnTiles(value, shift - JoinShift(shift));
+
+    /// <summary>Quads of shared memory a row takes: its key and, unless that is the beginning of the key, its value.</summary>
+    public static int RowQuads(in AttentionShape shape)
+        => Quads.Count(shape.Key) + (shape.ValueOffset == 0 ? 0 : Quads.Count(shape.Value));
 
     /// <summary>Grid: (head tiles * column tiles, tokens, splits); a group sixteen heads, and as many quads of the context as threads.</summary>
     [GpuKernel]
     public static void Split<TPlatform>(Parameters p)
         where TPlatform : struct, IPlatform
     {
-        AttentionTile tile = AttentionTile.Allocate<LatentTile, TPlatform>();
+        AttentionTile tile = AttentionTile.Allocate<CachedTile, TPlatform>();
         ArrayView<Float4> cache = SharedMemory.Allocate<Float4>(CacheQuads);
         int token = Grid.IdxY;
         int position = p.Tokens.Position(token);
-        int splitLength = LatentSplits.Length(position, p.MostSplits);
+        int splitLength = AttentionSplits.Length(position, p.MostSplits);
         int start = Grid.IdxZ * splitLength;
         int length = position + 1 - start;
         if (length <= 0)
@@ -78,25 +84,31 @@ internal static class LatentAttention
         }
 
         length = length < splitLength ? length : splitLength;
-        int headTiles = HeadTiles(p.Sizes.Heads);
+        int tilesOfGroup = TilesOfGroup(p.Sizes.Group);
+        int headTiles = p.Sizes.KeyValueHeads * tilesOfGroup;
         int columnTile = Grid.IdxX / headTiles;
-        int firstHead = (Grid.IdxX - columnTile * headTiles) << LatentTile.RowShift;
-        int width = p.Sizes.Latent + p.Sizes.Rope;
-        int pitch = Quads.Count(width) | 1;
+        int headTile = Grid.IdxX - columnTile * headTiles;
+        int keyValueHead = headTile / tilesOfGroup;
+        int headOfGroup = (headTile - keyValueHead * tilesOfGroup) << CachedTile.RowShift;
+        int firstHead = keyValueHead * p.Sizes.Group + headOfGroup;
+        int width = p.Sizes.Key;
+        int firstValue = p.Sizes.ValueOffset == 0 ? 0 : Quads.Count(width);
+        int rowQuads = firstValue == 0 ? Quads.Count(width) : firstValue + Quads.Count(p.Sizes.Value);
+        int pitch = rowQuads | 1;
         int capacity = CacheQuads / pitch;
-        capacity = capacity < 1 << LatentTile.PositionShift ? capacity : 1 << LatentTile.PositionShift;
+        capacity = capacity < 1 << CachedTile.PositionShift ? capacity : 1 << CachedTile.PositionShift;
         int column = (columnTile << TPlatform.AttentionShift) + Group.IdxX;
-        int columns = Quads.Count(p.Sizes.Latent);
+        int columns = Quads.Count(p.Sizes.Value);
         TileQueries queries = new()
         {
-            Data = p.Absorbed.Data,
-            First = p.Absorbed.Row(token) + (long)firstHead * width,
+            Data = p.Queries.Data,
+            First = p.Queries.Row(token) + (long)firstHead * width,
             Stride = width,
-            Rows = p.Sizes.Heads - firstHead,
+            Rows = p.Sizes.Group - headOfGroup,
             Width = width,
             Aligned = p.AlignedQueries,
         };
-        for (int row = Group.IdxX; row < 1 << LatentTile.RowShift; row += 1 << TPlatform.AttentionShift)
+        for (int row = Group.IdxX; row < 1 << CachedTile.RowShift; row += 1 << TPlatform.AttentionShift)
         {
             tile.Maxima[row] = float.NegativeInfinity;
             tile.Sums[row] = 0f;
@@ -111,13 +123,13 @@ internal static class LatentAttention
 
             // The tile before has been read, and Seen written.
             Group.Barrier();
-            Stage<TPlatform>(p, token, start + first, positions, cache, pitch);
+            Stage<TPlatform>(p, token, start + first, positions, keyValueHead * p.Sizes.RowHead, rowQuads, cache, pitch);
             Group.Barrier();
-            tile.Take<LatentTile, TPlatform>(queries, cache, pitch, first, positions, p.Sizes.Scale);
+            tile.Take<CachedTile, TPlatform>(queries, cache, pitch, first, positions, p.Sizes.Scale);
             if (column < columns)
             {
-                low = low.Add<LatentTile>(tile, 0, cache, column, pitch, positions);
-                high = high.Add<LatentTile>(tile, 8, cache, column, pitch, positions);
+                low = low.Add<CachedTile>(tile, 0, cache, firstValue + column, pitch, positions);
+                high = high.Add<CachedTile>(tile, 8, cache, firstValue + column, pitch, positions);
             }
         }
 
@@ -139,7 +151,7 @@ internal static class LatentAttention
             }
         }
 
-        for (int row = Group.IdxX; row < 1 << LatentTile.RowShift; row += 1 << TPlatform.AttentionShift)
+        for (int row = Group.IdxX; row < 1 << CachedTile.RowShift; row += 1 << TPlatform.AttentionShift)
         {
             if (columnTile == 0 && row < queries.Rows)
             {
@@ -156,13 +168,13 @@ internal static class LatentAttention
     public static void Join<TPlatform>(JoinParameters p)
         where TPlatform : struct, IPlatform
     {
-        ArrayView<float> weights = SharedMemory.Allocate<float>(LatentSplits.MostOfFewHeads);
-        ArrayView<float> sums = SharedMemory.Allocate<float>(LatentSplits.MostOfFewHeads);
+        ArrayView<float> weights = SharedMemory.Allocate<float>(AttentionSplits.MostOfFewHeads);
+        ArrayView<float> sums = SharedMemory.Allocate<float>(AttentionSplits.MostOfFewHeads);
         ArrayView<Float4> values = SharedMemory.Allocate<Float4>(1 << TPlatform.AttentionShift);
         int head = Grid.IdxX;
         int token = Grid.IdxY;
-        int columns = Quads.Count(p.Sizes.Latent);
-        int splits = LatentSplits.Count(p.Tokens.Position(token), p.MostSplits);
+        int columns = Quads.Count(p.Sizes.Value);
+        int splits = AttentionSplits.Count(p.Tokens.Position(token), p.MostSplits);
         long stride = (long)p.Sizes.Heads * (columns + 1);
         long part = (long)token * p.Splits * stride + (long)head * (columns + 1);
         for (int split = Group.IdxX; split < splits; split += 1 << TPlatform.AttentionShift)
@@ -212,7 +224,7 @@ internal static class LatentAttention
             }
 
             Quads.Store(
-                p.Context.Data, p.Context.Row(token) + (long)head * p.Sizes.Latent + (column << 2), p.Sizes.Latent - (column << 2),
+                p.Context.Data, p.Context.Row(token) + (long)head * p.Sizes.Value + (column << 2), p.Sizes.Value - (column << 2),
                 p.AlignedContext, Quads.Divide(value, sum));
         }
     }
@@ -220,19 +232,32 @@ internal static class LatentAttention
     /// <summary>The binary logarithm of the threads of 2^shift that divide the splits of a quad among them.</summary>
     private static int JoinShift(int shift) => shift < MaxJoinShift ? shift : MaxJoinShift;
 
-    /// <summary>Copies the cache rows of some positions to shared memory: a row by neighbouring threads, each row by others.</summary>
-    private static void Stage<TPlatform>(Parameters p, int token, int position, int positions, ArrayView<Float4> cache, int pitch)
+    private static int TilesOfGroup(int group) => (group + (1 << CachedTile.RowShift) - 1) >> CachedTile.RowShift;
+
+    /// <summary>
+    /// Copies a key-value head's part of the cache rows of some positions to shared memory, key and value each from a quad's beginning on: a
+    /// row by neighbouring threads, each row by others.
+    /// </summary>
+    private static void Stage<TPlatform>(
+        Parameters p, int token, int position, int positions, int part, int rowQuads, ArrayView<Float4> cache, int pitch)
         where TPlatform : struct, IPlatform
     {
-        int laneShift = TPlatform.AttentionShift > LatentTile.PositionShift ? TPlatform.AttentionShift - LatentTile.PositionShift : 0;
+        int laneShift = TPlatform.AttentionShift > CachedTile.PositionShift ? TPlatform.AttentionShift - CachedTile.PositionShift : 0;
         int lane = Group.IdxX & ((1 << laneShift) - 1);
-        int width = p.Sizes.Latent + p.Sizes.Rope;
+        int keyQuads = Quads.Count(p.Sizes.Key);
         for (int row = Group.IdxX >> laneShift; row < positions; row += 1 << (TPlatform.AttentionShift - laneShift))
         {
-            long from = p.Cache.Row(p.Tokens.CacheRow(token, position + row));
-            for (int quad = lane; quad < Quads.Count(width); quad += 1 << laneShift)
+            long from = p.Cache.Row(p.Tokens.CacheRow(token, position + row)) + part;
+            for (int quad = lane; quad < keyQuads; quad += 1 << laneShift)
             {
-                cache[row * pitch + quad] = Quads.Load(p.Cache.Data, from + (quad << 2), width - (quad << 2), p.AlignedCache);
+                cache[row * pitch + quad] = Quads.Load(p.Cache.Data, from + (quad << 2), p.Sizes.Key - (quad << 2), p.AlignedCache);
+            }
+
+            for (int quad = keyQuads + lane; quad < rowQuads; quad += 1 << laneShift)
+            {
+                int column = (quad - keyQuads) << 2;
+                cache[row * pitch + quad] = Quads.Load(
+                    p.Cache.Data, from + p.Sizes.ValueOffset + column, p.Sizes.Value - column, p.AlignedCache);
             }
         }
     }
