@@ -32,7 +32,7 @@ public sealed class DeepSeekModel : IAsyncDisposable
     /// <exception cref="ModelFormatException">A file is missing, damaged, or says something that cannot be true.</exception>
     /// <exception cref="UnsupportedModelException">The checkpoint is of a kind this version cannot run.</exception>
     /// <exception cref="DeviceUnavailableException">The device asked for does not exist or cannot be used.</exception>
-    /// <exception cref="InsufficientMemoryException">The model does not fit.</exception>
+    /// <exception cref="NotEnoughMemoryException">The model does not fit.</exception>
     /// <exception cref="ArgumentOutOfRangeException">
     /// <see cref="EngineOptions.ContextLength"/> is more than the model was made for.
     /// </exception>

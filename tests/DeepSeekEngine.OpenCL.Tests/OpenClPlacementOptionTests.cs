@@ -35,7 +35,7 @@ public sealed class OpenClPlacementOptionTests
     public async Task A_limit_that_does_not_hold_the_model_refuses_it()
     {
         var options = new EngineOptions { Device = Device.OpenCL, DeviceMemoryLimit = 1 << 20 };
-        var refusal = await Assert.ThrowsAsync<InsufficientMemoryException>(() => DeepSeekModel.LoadAsync(TestPaths.TinyR1, options));
+        var refusal = await Assert.ThrowsAsync<NotEnoughMemoryException>(() => DeepSeekModel.LoadAsync(TestPaths.TinyR1, options));
         Assert.That(refusal!.AvailableBytes, Is.EqualTo(1 << 20));
         Assert.That(refusal.RequiredBytes, Is.GreaterThan(1 << 20));
     }

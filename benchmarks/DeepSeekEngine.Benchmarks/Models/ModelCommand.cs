@@ -63,7 +63,7 @@ internal static class ModelCommand
                     $"{Statistics.Median(samples.Select(s => bytes * decode / s.Decode / s.Probe)):P0}");
             }
         }
-        catch (InsufficientMemoryException exception)
+        catch (NotEnoughMemoryException exception)
         {
             table.Add(shape, $"{format}", $"lacks {(exception.RequiredBytes - exception.AvailableBytes) / 1e9:F2}", "", "", "", "", "", "", "");
         }

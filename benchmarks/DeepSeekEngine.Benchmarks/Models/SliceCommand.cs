@@ -78,7 +78,7 @@ internal static class SliceCommand
                     $"{denseLayer.Decode * 1e3:F3}", $"{moeLayer.Decode * 1e3:F3}", $"{rest.Decode * 1e3:F3}", $"{1 / whole.Decode:F2}");
             }
         }
-        catch (InsufficientMemoryException exception)
+        catch (NotEnoughMemoryException exception)
         {
             table.Add(
                 shape, $"{format}", $"lacks {(exception.RequiredBytes - exception.AvailableBytes) / 1e9:F2} GB",

@@ -15,7 +15,7 @@ internal sealed class SyntheticModel : ITimedModel
 
     /// <param name="backend">What computes it; outlives it.</param>
     /// <param name="hugePages">Whether the weights lie in huge pages, as a copy in memory can and a mapped file cannot.</param>
-    /// <exception cref="InsufficientMemoryException">The device has not that much memory.</exception>
+    /// <exception cref="NotEnoughMemoryException">The device has not that much memory.</exception>
     public SyntheticModel(IBackend backend, ModelConfig config, WeightEncoding format, int maxPrefill, int maxContext, bool hugePages = true)
     {
         _arena = new Arena(hugePages);

@@ -6,7 +6,7 @@ namespace DeepSeekEngine.Backends;
 internal interface IDeviceMemory
 {
     /// <summary>Allocates an array of zeros.</summary>
-    /// <exception cref="InsufficientMemoryException">The device has not that much memory.</exception>
+    /// <exception cref="NotEnoughMemoryException">The device has not that much memory.</exception>
     DeviceArray<T> Allocate<T>(long length)
         where T : unmanaged;
 

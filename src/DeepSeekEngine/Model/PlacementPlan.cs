@@ -89,7 +89,7 @@ internal sealed record PlacementPlan
 
     /// <summary>What is not in files must fit; what is mapped may be larger than memory.</summary>
     /// <param name="names">The devices as a person would name them.</param>
-    /// <exception cref="InsufficientMemoryException">A device or the host has too little memory.</exception>
+    /// <exception cref="NotEnoughMemoryException">A device or the host has too little memory.</exception>
     public void Check(IReadOnlyList<string> names)
     {
         if (Host is { } host)
@@ -103,7 +103,7 @@ internal sealed record PlacementPlan
             if (part.Total > _available[i])
             {
                 var layers = Placement.Devices > 1 ? $" for layers from {Placement.FirstLayers[i]} on" : "";
-                throw new InsufficientMemoryException(
+                throw new NotEnoughMemoryException(
                     part.Total, _available[i],
                     $"On {names[i]}{layers}, weights are {part.Weights:N0}, the cache {part.Cache:N0}, workspaces {part.Workspaces:N0}. "
                     + (_fitsWithoutExperts
@@ -122,7 +122,7 @@ internal sealed record PlacementPlan
         if (required > available)
         {
             var quantized = host.Weights - host.MappedWeights;
-            throw new InsufficientMemoryException(
+            throw new NotEnoughMemoryException(
                 required, available,
                 $"Of that, quantised weights are {quantized:N0}, the cache {host.Cache:N0}, workspaces {host.Workspaces:N0}. "
                 + (quantized > host.Cache + host.Workspaces

@@ -100,7 +100,7 @@ internal sealed class LoadedModel : IAsyncDisposable
         {
             return new LoadedModel(directory, options, progress, cancellationToken);
         }
-        catch (InsufficientMemoryException exception) when (options.Device is Device.Auto)
+        catch (NotEnoughMemoryException exception) when (options.Device is Device.Auto)
         {
             // It was the GPU that is too small: on the CPU the weights stay in their files.
             options.LoggerFactory?.CreateLogger<DeepSeekModel>().LogWarning(exception, "The model does not fit the GPU; using the CPU.");

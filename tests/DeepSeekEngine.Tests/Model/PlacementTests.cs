@@ -53,10 +53,10 @@ public sealed class PlacementTests
     {
         var all = Plan(new EngineOptions(), long.MaxValue).Total.OnDevices;
         var options = new EngineOptions { Experts = ExpertPlacement.Device };
-        var refusal = Assert.Throws<InsufficientMemoryException>(() => Plan(options, all - 1).Check(["GPU"]));
+        var refusal = Assert.Throws<NotEnoughMemoryException>(() => Plan(options, all - 1).Check(["GPU"]));
         Assert.That((refusal!.RequiredBytes, refusal.AvailableBytes), Is.EqualTo((all, all - 1)));
         Assert.That(refusal.Advice, Does.Contain("Experts = ExpertPlacement.Host"));
-        refusal = Assert.Throws<InsufficientMemoryException>(() => Plan(new EngineOptions(), 1000).Check(["GPU"]));
+        refusal = Assert.Throws<NotEnoughMemoryException>(() => Plan(new EngineOptions(), 1000).Check(["GPU"]));
         Assert.That(refusal!.AvailableBytes, Is.EqualTo(1000));
         Assert.That(refusal.Advice, Does.Contain(nameof(EngineOptions.DeviceCount)).And.Contain("GPU"));
     }

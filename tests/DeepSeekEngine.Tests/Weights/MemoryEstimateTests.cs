@@ -82,7 +82,7 @@ public sealed class MemoryEstimateTests
         var options = new EngineOptions { Device = Device.Cpu, ContextLength = 1 << 24, Weights = WeightFormat.Int8 };
         var estimate = DeepSeekModel.EstimateMemory(directory.Path, options);
         var before = NativeBuffer.OutstandingBytes;
-        var refusal = await Assert.ThrowsAsync<InsufficientMemoryException>(() => DeepSeekModel.LoadAsync(directory.Path, options));
+        var refusal = await Assert.ThrowsAsync<NotEnoughMemoryException>(() => DeepSeekModel.LoadAsync(directory.Path, options));
         Assert.That(refusal!.RequiredBytes, Is.EqualTo(estimate.Total - estimate.MappedWeights));
         Assert.That(refusal.Advice, Does.Contain(nameof(EngineOptions.ContextLength)));
         Assert.That(NativeBuffer.OutstandingBytes, Is.EqualTo(before));

@@ -180,7 +180,7 @@ internal sealed partial class IlgpuBackend : IBackend
         context.Dispose();
     }
 
-    /// <exception cref="InsufficientMemoryException">The device has not that much memory.</exception>
+    /// <exception cref="NotEnoughMemoryException">The device has not that much memory.</exception>
     internal unsafe MemoryBuffer1D<T, Stride1D.Dense> AllocateBuffer<T>(long length)
         where T : unmanaged
     {
@@ -229,7 +229,7 @@ internal sealed partial class IlgpuBackend : IBackend
         }
     }
 
-    private InsufficientMemoryException OutOfMemory(long bytes)
+    private NotEnoughMemoryException OutOfMemory(long bytes)
         => new(bytes, AvailableBytes, $"Free memory on {DeviceName}, shorten the context or use a device with more memory.");
 
     private LoadedKernel<TParameters> Load<TParameters>()

@@ -14,7 +14,7 @@ internal sealed class StepBuffer<T>(IlgpuBackend owner)
     private readonly List<MemoryBuffer1D<T, Stride1D.Dense>> buffers = [];
 
     /// <summary>At least so many elements.</summary>
-    /// <exception cref="InsufficientMemoryException">The device has not that much memory.</exception>
+    /// <exception cref="NotEnoughMemoryException">The device has not that much memory.</exception>
     public ArrayView<T> Get(long length)
     {
         if (!Holds(length))

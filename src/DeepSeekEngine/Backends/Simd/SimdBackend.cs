@@ -121,7 +121,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
         quantized.Dispose();
     }
 
-    /// <exception cref="InsufficientMemoryException">There is not that much memory.</exception>
+    /// <exception cref="NotEnoughMemoryException">There is not that much memory.</exception>
     internal static NativeBuffer AllocateBuffer(long byteLength)
     {
         try
@@ -134,14 +134,14 @@ internal sealed unsafe partial class SimdBackend : IBackend
         }
     }
 
-    private static InsufficientMemoryException OutOfMemory(long byteLength)
+    private static NotEnoughMemoryException OutOfMemory(long byteLength)
         => new(
             byteLength,
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
             "Load the model with a shorter context or a smaller prefill chunk, or give the process more memory.");
 
     /// <summary>Makes a workspace at least this large.</summary>
-    /// <exception cref="InsufficientMemoryException">There is not that much memory.</exception>
+    /// <exception cref="NotEnoughMemoryException">There is not that much memory.</exception>
     private static void Reserve(NativeBuffer buffer, long byteLength)
     {
         try

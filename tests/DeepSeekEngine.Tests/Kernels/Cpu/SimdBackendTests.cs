@@ -118,8 +118,8 @@ public unsafe class SimdBackendTests
     public void More_memory_than_there_is_is_refused()
     {
         using var backend = new SimdBackend(1);
-        Assert.That(() => backend.Allocate<float>(long.MaxValue / 8), Throws.TypeOf<InsufficientMemoryException>());
-        Assert.That(() => backend.Allocate<float>(long.MaxValue), Throws.TypeOf<InsufficientMemoryException>());
+        Assert.That(() => backend.Allocate<float>(long.MaxValue / 8), Throws.TypeOf<NotEnoughMemoryException>());
+        Assert.That(() => backend.Allocate<float>(long.MaxValue), Throws.TypeOf<NotEnoughMemoryException>());
         Assert.That(() => backend.Allocate<float>(-1), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 

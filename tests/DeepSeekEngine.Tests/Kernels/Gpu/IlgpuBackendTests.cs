@@ -32,8 +32,8 @@ public class IlgpuBackendTests
     [Test]
     public void More_memory_than_there_is_is_refused()
     {
-        Assert.That(() => backend.Allocate<float>(long.MaxValue / 8), Throws.TypeOf<InsufficientMemoryException>());
-        Assert.That(() => backend.Allocate<float>(long.MaxValue), Throws.TypeOf<InsufficientMemoryException>());
+        Assert.That(() => backend.Allocate<float>(long.MaxValue / 8), Throws.TypeOf<NotEnoughMemoryException>());
+        Assert.That(() => backend.Allocate<float>(long.MaxValue), Throws.TypeOf<NotEnoughMemoryException>());
         Assert.That(() => backend.Allocate<float>(-1), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
