@@ -129,7 +129,12 @@ internal static class CachedAttention
             if (column < columns)
             {
                 low = low.Add<CachedTile>(tile, 0, cache, firstValue + column, pitch, positions);
-                high = high.Add<CachedTile>(tile, 8, cache, firstValue + column, pitch, positions);
+
+                // Of the few heads of a group, there are often no more than eight.
+                if (queries.Rows > 8)
+                {
+                    high = high.Add<CachedTile>(tile, 8, cache, firstValue + column, pitch, positions);
+                }
             }
         }
 
