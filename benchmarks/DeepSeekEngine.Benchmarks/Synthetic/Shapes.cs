@@ -6,7 +6,7 @@ namespace DeepSeekEngine.Benchmarks.Synthetic;
 /// <summary>The true dimensions of published models, and of slices of them that fit a small machine.</summary>
 internal static class Shapes
 {
-    public static IReadOnlyList<string> Names { get; } = ["mid9", "v2-lite", "moonlight", "r1", "tiny"];
+    public static IReadOnlyList<string> Names { get; } = ["mid9", "v2-lite", "moonlight", "r1", "qwen-1.5b", "llama-8b", "tiny"];
 
     /// <param name="layers">As many decoder layers, of which the published number is dense; 0 for the shape's own.</param>
     /// <exception cref="ArgumentException">There is no such shape.</exception>
@@ -26,6 +26,10 @@ internal static class Shapes
             // One dense and one MoE layer of the 61: a layer is as it is in R1, only the output head weighs more than its share.
             "r1" => Config(
                 Architecture.DeepSeekV3, 129280, 7168, 2, 1536, 128, 18432, 2048, 1, 1, 10000, Sigmoid(256, 8, 8, 4, 2.5f)),
+
+            // R1-Distill-Qwen-1.5B and R1-Distill-Llama-8B.
+            "qwen-1.5b" => Dense(Architecture.Qwen2, 151936, 1536, 28, new GroupedQueryConfig(12, 2, 128, HasBias: true, HasHeadNorm: false), 8960, 10000),
+            "llama-8b" => Dense(Architecture.Llama, 128256, 4096, 32, new GroupedQueryConfig(32, 8, 128, HasBias: false, HasHeadNorm: false), 14336, 500000),
 
             // R1's architecture at widths with which a step takes seconds where every thread of a kernel is one of the system.
             "tiny" => Config(
@@ -49,6 +53,30 @@ internal static class Shapes
         BiasCorrected = true,
         Normalize = true,
         Scale = scale,
+    };
+
+    private static ModelConfig Dense(
+        Architecture architecture, int vocabulary, int hidden, int layers, GroupedQueryConfig attention, int intermediate, double theta) => new()
+    {
+        Architecture = architecture,
+        VocabSize = vocabulary,
+        HiddenSize = hidden,
+        Layers = layers,
+        MtpLayers = 0,
+        Attention = attention,
+        IntermediateSize = intermediate,
+        MoeIntermediateSize = 0,
+        Router = null,
+        SharedExperts = 0,
+        FirstMoeLayer = layers,
+        MoeLayerFrequency = 1,
+        RmsNormEpsilon = 1e-6f,
+        RopeTheta = theta,
+        RopeScaling = null,
+        MaxPositions = 131072,
+        TiedEmbeddings = false,
+        Fp8 = new Fp8Quantization(128, 128),
+        EosTokens = [],
     };
 
     private static ModelConfig Config(
