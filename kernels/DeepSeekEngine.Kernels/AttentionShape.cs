@@ -27,8 +27,8 @@ internal readonly record struct AttentionShape
     /// <summary>What products of queries and keys are multiplied with.</summary>
     public required float Scale { get; init; }
 
-    /// <summary>H / G, query heads that attend to the same keys and values.</summary>
-    public int Group => Heads / KeyValueHeads;
+    /// <summary>H / G, query heads that attend to the same keys and values; of an impossible shape, which is printed too, any number.</summary>
+    public int Group => Heads / Math.Max(1, KeyValueHeads);
 
     /// <summary>The width of a head's query.</summary>
     public int QueryHead => Key + SharedKey;

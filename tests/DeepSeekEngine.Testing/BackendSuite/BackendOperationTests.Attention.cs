@@ -373,6 +373,38 @@ public abstract partial class BackendOperationTests : MatrixOperationTests
         });
     }
 
+    [Test]
+    public void Attention_of_sizes_that_do_not_fit_each_other_is_refused()
+    {
+        TestStep step = NewStep();
+        AttentionShape possible = Grouped(4, 2, 4);
+        Assert.That(() => Attend(possible), Throws.Nothing);
+        Assert.That(() => Complete(possible), Throws.Nothing);
+        foreach (AttentionShape wrong in (AttentionShape[])
+        [
+            possible with { Heads = 5 }, possible with { KeyValueHeads = 0 }, possible with { Key = 0 }, possible with { Value = -1 },
+            possible with { ValueOffset = 2 }, possible with { SharedKey = 2 }, possible with { Value = 5, ValueOffset = 0 },
+        ])
+        {
+            Assert.That(() => Attend(wrong), Throws.ArgumentException, $"{wrong}");
+            Assert.That(() => Complete(wrong), Throws.ArgumentException, $"{wrong}");
+        }
+
+        Assert.That(() => Complete(Grouped(4, 2, 3)), Throws.ArgumentException, "an odd width");
+
+        void Attend(AttentionShape shape) => Backend.CachedAttention(
+            Output(1, shape.Heads * Math.Max(1, shape.Key)), Output(step.CacheRows, Math.Max(1, shape.Row)), step.View, shape,
+            Output(1, shape.Heads * Math.Max(1, shape.Value)), 1);
+
+        void Complete(AttentionShape shape)
+        {
+            int keys = Math.Max(1, shape.KeyValueHeads * shape.Key), values = Math.Max(1, shape.KeyValueHeads * shape.Value);
+            Backend.AppendKeyValues(
+                Output(1, shape.Heads * Math.Max(1, shape.Key)), Output(1, keys), Output(1, values), default,
+                Upload(new float[Positions * Math.Max(1, shape.Key)]), step.View, shape, Output(step.CacheRows, Math.Max(1, shape.Row)), 1);
+        }
+    }
+
     internal static MlaShape Shape(int[] sizes) => new()
     {
         Heads = sizes[0],

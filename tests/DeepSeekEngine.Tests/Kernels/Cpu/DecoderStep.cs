@@ -54,8 +54,9 @@ internal sealed class DecoderStep : IDisposable
     {
         this.count = count;
         Backend = Own(new SimdBackend(threads));
-        (int, int)[] tokens = [.. Enumerable.Range(0, count).Select(i => (i % 2, i % 2 == 0 ? 5 : Positions - 1 - i))];
-        Tables = Own(new TestStep(Backend, random, [9, Positions], tokens));
+        // No two tokens have one row of the cache, which they would write at the same time.
+        (int, int)[] tokens = [.. Enumerable.Range(0, count).Select(i => (i % 2, i % 2 == 0 ? 5 + i : Positions - 1 - i))];
+        Tables = Own(new TestStep(Backend, random, [5 + count, Positions], tokens));
         projection = Load(WeightEncoding.F8E4M3, Hidden, Hidden);
         kvB = Load(WeightEncoding.BF16, Shape.Heads * Shape.KeyValueHead, Shape.Latent);
         gate = LoadExperts(Inner, Hidden);

@@ -199,6 +199,7 @@ public unsafe class SimdBackendTests
         tables.BlockTables.Upload([block, block]);
         Assert.That(step.Attend, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(step.Append, Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(step.Complete, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(step.Gather, Throws.TypeOf<ArgumentOutOfRangeException>());
         tables.Sequences.Upload([wrong]);
         Assert.That(step.Attend, Throws.TypeOf<ArgumentOutOfRangeException>());
@@ -207,6 +208,7 @@ public unsafe class SimdBackendTests
             tables.Positions.Upload([wrong]);
             Assert.That(step.Attend, Throws.TypeOf<ArgumentOutOfRangeException>());
             Assert.That(step.Rotate, Throws.TypeOf<ArgumentOutOfRangeException>());
+            Assert.That(step.Complete, Throws.TypeOf<ArgumentOutOfRangeException>());
         }
     }
 
