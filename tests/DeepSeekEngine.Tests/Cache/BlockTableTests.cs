@@ -132,7 +132,7 @@ public sealed class BlockTableTests
             {
                 for (var i = 0; i < other.Blocks.Length; i++)
                 {
-                    Assert.That(held[other.Blocks[i]], Is.EqualTo(content[..((i + 1) * Size)]));
+                    Assert.That(held[other.Blocks[i]].AsSpan().SequenceEqual(content.AsSpan(0, (i + 1) * Size)), $"block {i}");
                 }
             }
         }
