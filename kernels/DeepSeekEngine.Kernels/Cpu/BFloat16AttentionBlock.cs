@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using DeepSeekEngine.Kernels.Cpu.Emitted;
 
@@ -185,6 +186,7 @@ internal readonly unsafe struct BFloat16AttentionBlock
     /// </summary>
     /// <param name="maximum">[16], as are sum and decay.</param>
     /// <param name="y">[queries, valueWidth], rows yStride apart.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddValues<TLanes>(
         int count, float scale, float* maximum, float* sum, float* decay, float* y, long yStride, int queries)
         where TLanes : unmanaged, ILanes<TLanes>
@@ -273,6 +275,7 @@ internal readonly unsafe struct BFloat16AttentionBlock
     }
 
     /// <summary>Columns of two positions, the first in the lower half of an element.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void PairValues(int pair, ushort* first, ushort* second)
     {
         uint* tile = values + pair * TileColumns;

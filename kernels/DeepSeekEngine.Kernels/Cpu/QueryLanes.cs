@@ -104,6 +104,7 @@ internal static unsafe class QueryLanes
     /// the sum; decay becomes what everything weighted by earlier blocks must be multiplied by, exp(old maximum - maximum)
     /// (Milakov and Gimelshein, 2018). All of maximum, sum and decay are [registers * lanes].
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Softmax<TLanes>(float* scores, int registers, int count, float scale, float* maximum, float* sum, float* decay)
         where TLanes : unmanaged, ILanes<TLanes>
     {
