@@ -221,6 +221,8 @@ public sealed class DeepSeekModel : IAsyncDisposable
         {
             await foreach (var chunk in request.Chunks.ReadAllAsync(cancellation.Token).ConfigureAwait(false))
             {
+                // The channel hands out all it holds before it looks, and that may be a whole answer.
+                cancellation.Token.ThrowIfCancellationRequested();
                 yield return chunk;
             }
         }

@@ -38,6 +38,21 @@ public sealed class LifetimeTests
     }
 
     [Test]
+    public async Task Cancelling_stops_an_answer_that_waits_to_be_read()
+    {
+        await using var model = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, Cpu);
+        using var cancellation = new CancellationTokenSource();
+        var options = new GenerationOptions { Temperature = 0 };
+        await using var pieces = model.StreamAsync("What is 47 + 58?", options, cancellation.Token).GetAsyncEnumerator();
+        Assert.That(await pieces.MoveNextAsync());
+
+        // It began later, so that all of the first is computed by now.
+        await model.GenerateAsync("What is 47 + 58?", options);
+        await cancellation.CancelAsync();
+        await Assert.CatchAsync<OperationCanceledException>(async () => await pieces.MoveNextAsync());
+    }
+
+    [Test]
     public async Task A_cancelled_request_does_not_disturb_the_others()
     {
         await using var model = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, Cpu);
