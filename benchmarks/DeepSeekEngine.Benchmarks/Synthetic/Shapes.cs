@@ -56,7 +56,7 @@ internal static class Shapes
     };
 
     private static ModelConfig Dense(
-        Architecture architecture, int vocabulary, int hidden, int layers, GroupedQueryConfig attention, int intermediate, double theta) => new()
+        Architecture architecture, int vocabulary, int hidden, int layers, AttentionConfig attention, int intermediate, double theta) => new()
     {
         Architecture = architecture,
         VocabSize = vocabulary,
@@ -81,27 +81,16 @@ internal static class Shapes
 
     private static ModelConfig Config(
         Architecture architecture, int vocabulary, int hidden, int layers, int? queryRank, int heads, int dense, int expert, int shared,
-        int denseLayers, double theta, RouterShape router) => new()
+        int denseLayers, double theta, RouterShape router)
     {
-        Architecture = architecture,
-        VocabSize = vocabulary,
-        HiddenSize = hidden,
-        Layers = layers,
-        MtpLayers = 0,
-        Attention = new MlaConfig(
-            new MlaShape { Heads = heads, Nope = 128, Rope = 64, Value = 128, Latent = 512, Scale = 1f / MathF.Sqrt(192) }, queryRank),
-        IntermediateSize = dense,
-        MoeIntermediateSize = expert,
-        Router = router,
-        SharedExperts = shared,
-        FirstMoeLayer = denseLayers,
-        MoeLayerFrequency = 1,
-        RmsNormEpsilon = 1e-6f,
-        RopeTheta = theta,
-        RopeScaling = null,
-        MaxPositions = 163840,
-        TiedEmbeddings = false,
-        Fp8 = new Fp8Quantization(128, 128),
-        EosTokens = [],
-    };
+        var shape = new MlaShape { Heads = heads, Nope = 128, Rope = 64, Value = 128, Latent = 512, Scale = 1f / MathF.Sqrt(192) };
+        return Dense(architecture, vocabulary, hidden, layers, new MlaConfig(shape, queryRank), dense, theta) with
+        {
+            MoeIntermediateSize = expert,
+            Router = router,
+            SharedExperts = shared,
+            FirstMoeLayer = denseLayers,
+            MaxPositions = 163840,
+        };
+    }
 }

@@ -81,7 +81,7 @@ internal readonly unsafe struct BFloat16AttentionBlock
         // The keys' memory is free until there are keys.
         for (int i = 0; i < count; i++)
         {
-            Round(q + i * stride, keyWidth, OwnKey(i));
+            functions.RoundRow(q + i * stride, keyWidth, ones, OwnKey(i));
         }
 
         QueryLanes.Pack(
@@ -89,7 +89,7 @@ internal readonly unsafe struct BFloat16AttentionBlock
     }
 
     /// <summary>Rounds a key; after the last, <see cref="FillKeys"/> is due.</summary>
-    public void RoundKey(int row, float* key) => Round(key, keyWidth, OwnKey(row));
+    public void RoundKey(int row, float* key) => functions.RoundRow(key, keyWidth, ones, OwnKey(row));
 
     /// <summary>Makes the keys after the first <paramref name="count"/> zero up to the end of their tile.</summary>
     public void FillKeys(int count)
@@ -137,14 +137,14 @@ internal readonly unsafe struct BFloat16AttentionBlock
     public void RoundValues(int pair, float* first, float* second)
     {
         ushort* a = rounded, b = SecondRounded;
-        Round(first, valueWidth, a);
+        functions.RoundRow(first, valueWidth, ones, a);
         if (second == null)
         {
             new Span<byte>(b, RowBytes(valueWidth)).Clear();
         }
         else
         {
-            Round(second, valueWidth, b);
+            functions.RoundRow(second, valueWidth, ones, b);
         }
 
         PairValues(pair, a, b);
@@ -266,12 +266,6 @@ internal readonly unsafe struct BFloat16AttentionBlock
     {
         tiles[tile] = first;
         tileBytes[tile] = rowBytes;
-    }
-
-    private void Round(float* x, int width, ushort* y)
-    {
-        var arguments = new BFloat16RoundArguments { X = x, Columns = new ColumnChunks(width), Scales = ones, Y = y };
-        functions.Round(&arguments);
     }
 
     /// <summary>Columns of two positions, the first in the lower half of an element.</summary>

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using DeepSeekEngine.Kernels.Cpu.Emitted;
 
 namespace DeepSeekEngine.Kernels.Cpu;
@@ -16,24 +15,22 @@ internal static unsafe class CacheRows
     /// <summary>Rounds a row to bfloat16.</summary>
     public static void Round(in BFloat16AttentionFunctions functions, float* row, int width, ushort* destination, byte* scratch)
     {
-        var columns = new ColumnChunks(width);
+        int chunks = new ColumnChunks(width).Chunks;
         var whole = (ushort*)scratch;
-        var ones = (float*)(scratch + (long)columns.Chunks * BFloat16Layout.ChunkBytes);
-        new Span<float>(ones, columns.Chunks).Fill(1);
-        var arguments = new BFloat16RoundArguments { X = row, Columns = columns, Scales = ones, Y = whole };
-        functions.Round(&arguments);
+        var ones = (float*)(scratch + (long)chunks * BFloat16Layout.ChunkBytes);
+        new Span<float>(ones, chunks).Fill(1);
+        functions.RoundRow(row, width, ones, whole);
         new ReadOnlySpan<ushort>(whole, width).CopyTo(new Span<ushort>(destination, width));
     }
 
     /// <summary>The float32 values of a row of bfloat16.</summary>
-    public static void Widen(ushort* row, int width, float* destination)
+    public static void Widen<TLanes>(ushort* row, int width, float* destination)
+        where TLanes : unmanaged, ILanes<TLanes>
     {
         int i = 0;
-        for (; i + Vector256<ushort>.Count <= width; i += Vector256<ushort>.Count)
+        for (; i + TLanes.Count <= width; i += TLanes.Count)
         {
-            (Vector256<uint> lower, Vector256<uint> upper) = Vector256.Widen(Vector256.Load(row + i));
-            (lower << 16).Store((uint*)(destination + i));
-            (upper << 16).Store((uint*)(destination + i + Vector256<uint>.Count));
+            TLanes.Store(TLanes.LoadBF16(row + i), destination + i);
         }
 
         for (; i < width; i++)

@@ -69,6 +69,9 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
             int token = Splits.Token(split);
             bool only = Splits.Count(token) == 1;
             float* context = (only ? Context[token] : Splits.Context(split)) + (long)head * Shape.Value;
+            new Span<float>(state, MaxHeadGroup).Fill(QueryLanes.NoMaximum);
+            new Span<float>(state + MaxHeadGroup, MaxHeadGroup).Clear();
+            new Span<float>(context, heads * Shape.Value).Clear();
             if (BFloat16.Scores != null)
             {
                 AttendBFloat16<TLanes>(split, token, head, heads, keyValueHead, context, rows, state, Scratch[worker]);
@@ -100,9 +103,6 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
         where TLanes : unmanaged, ILanes<TLanes>
     {
         float* sum = state + MaxHeadGroup, decay = sum + MaxHeadGroup;
-        new Span<float>(state, MaxHeadGroup).Fill(QueryLanes.NoMaximum);
-        new Span<float>(sum, MaxHeadGroup).Clear();
-        new Span<float>(context, heads * Shape.Value).Clear();
         float* query = Queries[token] + (long)head * Shape.Key;
         for (int h = 0, queries; h < heads; h += queries)
         {
@@ -117,16 +117,7 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
         PrefetchRows(token, keyValueHead, Splits.Start(split, token), end, next);
         for (int position = Splits.Start(split, token), count; position < end; position += count)
         {
-            count = Math.Min(QueryLanes.Block, end - position);
-            float** following = rows;
-            rows = next;
-            next = following;
-            bool last = position + count == end;
-            if (!last)
-            {
-                FindRows(token, keyValueHead, position + count, end, next);
-            }
-
+            count = Advance(token, keyValueHead, position, end, ref rows, ref next);
             for (int h = 0, queries; h < heads; h += queries)
             {
                 int registers = QueryLanes.Registers<TLanes>(heads - h);
@@ -134,7 +125,7 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
                 queries = Math.Min(lanes, heads - h);
                 QueryLanes.Scores<TLanes>(
                     packed + h * Shape.Key, registers, rows, count, 0, Shape.Key, scores, accumulate: false,
-                    last || h > 0 ? null : next, Shape.RowHead);
+                    position + count == end || h > 0 ? null : next, Shape.RowHead);
                 QueryLanes.Softmax<TLanes>(scores, registers, count, Shape.Scale, state + h, sum + h, decay + h);
                 QueryValues.Add<TLanes>(
                     rows, count, Shape.ValueOffset, scores, lanes, decay + h, context + (long)h * Shape.Value, Shape.Value, queries,
@@ -149,9 +140,6 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
     {
         const int lanes = BFloat16AttentionBlock.Queries;
         float* sum = state + MaxHeadGroup, decay = sum + MaxHeadGroup;
-        new Span<float>(state, MaxHeadGroup).Fill(QueryLanes.NoMaximum);
-        new Span<float>(sum, MaxHeadGroup).Clear();
-        new Span<float>(context, heads * Shape.Value).Clear();
         var packed = (uint*)scratch;
         int packedLength = BFloat16AttentionBlock.PackedLength(Shape.Key);
         var block = new BFloat16AttentionBlock(BFloat16, scratch + PackedBytes(Shape), Shape.Key, Shape.Value);
@@ -169,25 +157,33 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
         PrefetchRows(token, keyValueHead, Splits.Start(split, token), end, next);
         for (int position = Splits.Start(split, token), count; position < end; position += count)
         {
-            count = Math.Min(QueryLanes.Block, end - position);
-            float** following = rows;
-            rows = next;
-            next = following;
-            bool last = position + count == end;
-            if (!last)
-            {
-                FindRows(token, keyValueHead, position + count, end, next);
-            }
-
+            count = Advance(token, keyValueHead, position, end, ref rows, ref next);
             block.TakeRows((ushort**)rows, count, (nint)Cache.Stride * sizeof(float), Shape.ValueOffset);
             for (int h = 0; h < heads; h += lanes)
             {
-                block.Scores(packed + h / lanes * packedLength, count, last || h > 0 ? null : (ushort**)next, apart);
+                block.Scores(
+                    packed + h / lanes * packedLength, count, position + count == end || h > 0 ? null : (ushort**)next, apart);
                 block.AddValues<TLanes>(
                     count, Shape.Scale, state + h, sum + h, decay + h, context + (long)h * Shape.Value, Shape.Value,
                     Math.Min(lanes, heads - h));
             }
         }
+    }
+
+    /// <summary>Moves on to the block at a position, whose rows were found before, and finds those of the one that follows, if one does.</summary>
+    /// <returns>Positions of the block.</returns>
+    private int Advance(int token, int keyValueHead, int position, int end, ref float** rows, ref float** next)
+    {
+        float** found = next;
+        next = rows;
+        rows = found;
+        int count = Math.Min(QueryLanes.Block, end - position);
+        if (position + count < end)
+        {
+            FindRows(token, keyValueHead, position + count, end, next);
+        }
+
+        return count;
     }
 
     /// <summary>Finds the first block's rows and asks memory for them.</summary>

@@ -22,7 +22,7 @@ internal readonly unsafe struct GatherCacheJob : IParallelJob
             float* row = Cache.Data + Tokens.CacheRow(0, First + i) * Cache.Stride;
             if (BFloat16)
             {
-                CacheRows.Widen((ushort*)row, Y.Width, Y[i]);
+                CacheRows.Widen<TLanes>((ushort*)row, Y.Width, Y[i]);
             }
             else
             {

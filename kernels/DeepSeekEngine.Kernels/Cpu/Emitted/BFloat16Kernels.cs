@@ -22,6 +22,14 @@ internal readonly unsafe struct BFloat16AttentionFunctions
     public required delegate* unmanaged<BFloat16ScoresArguments*, void> Scores { get; init; }
 
     public required delegate* unmanaged<BFloat16ValuesArguments*, void> Values { get; init; }
+
+    /// <summary>Rounds a row to bfloat16, filled up with zeros to whole chunks.</summary>
+    /// <param name="ones">A one for each chunk.</param>
+    public void RoundRow(float* row, int width, float* ones, ushort* rounded)
+    {
+        var arguments = new BFloat16RoundArguments { X = row, Columns = new ColumnChunks(width), Scales = ones, Y = rounded };
+        Round(&arguments);
+    }
 }
 
 /// <summary>The functions a backend computes products in bfloat16 with, chosen once.</summary>

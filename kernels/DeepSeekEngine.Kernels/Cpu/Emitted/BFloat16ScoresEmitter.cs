@@ -14,23 +14,20 @@ internal sealed class BFloat16ScoresEmitter : FunctionEmitter
     private const int StepPairs = BFloat16AttentionBlock.StepPairs;
     private const int LineBytes = 64;
 
-    // Multiples of the distance between keys that addresses cannot have by themselves.
-    private static readonly AssemblerRegister64 One = r8, Three = r9, Five = r10, Seven = r11;
+    private static readonly Multiples KeyBytes = new(r8, r9, r10, r11);
     private static readonly AssemblerRegister64 Lower = rax, Upper = rdx, Queries = rsi, Ahead = r13, AheadStep = r14;
 
     protected override void EmitFunction()
     {
         Code.mov(Queries, __qword_ptr[Argument + Field(nameof(BFloat16ScoresArguments.Queries))]);
         Code.mov(Lower, __qword_ptr[Argument + Field(nameof(BFloat16ScoresArguments.Keys))]);
-        Code.mov(One, __qword_ptr[Argument + Field(nameof(BFloat16ScoresArguments.KeyBytes))]);
+        Code.mov(KeyBytes.One, __qword_ptr[Argument + Field(nameof(BFloat16ScoresArguments.KeyBytes))]);
         Code.mov(ecx, __dword_ptr[Argument + Field(nameof(BFloat16ScoresArguments.Steps))]);
         Code.mov(rbx, __qword_ptr[Argument + Field(nameof(BFloat16ScoresArguments.Scores))]);
         Code.mov(Ahead, __qword_ptr[Argument + Field(nameof(BFloat16ScoresArguments.Ahead))]);
         Code.mov(AheadStep, __qword_ptr[Argument + Field(nameof(BFloat16ScoresArguments.AheadStep))]);
-        Code.lea(Three, __[One + One * 2]);
-        Code.lea(Five, __[One + One * 4]);
-        Code.lea(Seven, __[Three + One * 4]);
-        Code.lea(Upper, __[Lower + One * 8]);
+        KeyBytes.Load(Code);
+        Code.lea(Upper, KeyBytes.At(Lower, 8));
         for (int key = 0; key < Keys; key++)
         {
             Code.vpxord(Zmm(key), Zmm(key), Zmm(key));
@@ -61,21 +58,7 @@ internal sealed class BFloat16ScoresEmitter : FunctionEmitter
         }
     }
 
-    private static AssemblerMemoryOperand Key(int key, int offset)
-    {
-        AssemblerRegister64 first = key < 8 ? Lower : Upper;
-        return (key % 8) switch
-        {
-            0 => __dword_bcst[first + offset],
-            1 => __dword_bcst[first + One + offset],
-            2 => __dword_bcst[first + One * 2 + offset],
-            3 => __dword_bcst[first + Three + offset],
-            4 => __dword_bcst[first + One * 4 + offset],
-            5 => __dword_bcst[first + Five + offset],
-            6 => __dword_bcst[first + Three * 2 + offset],
-            _ => __dword_bcst[first + Seven + offset],
-        };
-    }
+    private static AssemblerMemoryOperand Key(int key, int offset) => __dword_bcst[KeyBytes.At(key < 8 ? Lower : Upper, key % 8, offset)];
 
     private static int Field(string name) => (int)Marshal.OffsetOf<BFloat16ScoresArguments>(name);
 }

@@ -16,7 +16,7 @@ internal sealed class BFloat16ValuesEmitter : FunctionEmitter
     // Registers: sums 0-15, values 16 and 17, weights 18-21.
     private const int FirstValues = 2 * TileQueries, FirstWeights = FirstValues + 2;
 
-    private static readonly AssemblerRegister64 One = r8, Three = r9, Five = r10, Seven = r11;
+    private static readonly Multiples YBytes = new(r8, r9, r10, r11);
 
     // The columns' values and results; of the queries now, the results and four times the number of the first.
     private static readonly AssemblerRegister64 Values = rdx, Column = r15, Y = rsi, Query = rbx;
@@ -29,11 +29,9 @@ internal sealed class BFloat16ValuesEmitter : FunctionEmitter
         Code.PreferVex = false;
         Code.mov(Values, __qword_ptr[Argument + Field(nameof(BFloat16ValuesArguments.Values))]);
         Code.mov(Column, __qword_ptr[Argument + Field(nameof(BFloat16ValuesArguments.Y))]);
-        Code.mov(One, __qword_ptr[Argument + Field(nameof(BFloat16ValuesArguments.YBytes))]);
+        Code.mov(YBytes.One, __qword_ptr[Argument + Field(nameof(BFloat16ValuesArguments.YBytes))]);
         Code.mov(ColumnsLeft, __dword_ptr[Argument + Field(nameof(BFloat16ValuesArguments.Columns))]);
-        Code.lea(Three, __[One + One * 2]);
-        Code.lea(Five, __[One + One * 4]);
-        Code.lea(Seven, __[Three + One * 4]);
+        YBytes.Load(Code);
         Label columns = Code.CreateLabel(), masked = Code.CreateLabel();
         Code.Label(ref columns);
 
@@ -59,7 +57,7 @@ internal sealed class BFloat16ValuesEmitter : FunctionEmitter
             Code.cmp(QueriesLeft, queries);
             Code.jl(fewer);
             EmitTile(queries);
-            Code.lea(Y, Result(Y, queries));
+            Code.lea(Y, YBytes.At(Y, queries));
             Code.add(Query, queries * sizeof(float));
             Code.sub(QueriesLeft, queries);
             Code.jmp(tile);
@@ -79,8 +77,8 @@ internal sealed class BFloat16ValuesEmitter : FunctionEmitter
         for (int i = 0; i < queries; i++)
         {
             Code.vbroadcastss(Zmm(FirstWeights), __dword_ptr[rbp + Query + i * sizeof(float)]);
-            Code.vmovups(Zmm(2 * i).k1.z, __zmmword_ptr[Result(Y, i)]);
-            Code.vmovups(Zmm(2 * i + 1).k2.z, __zmmword_ptr[Result(Y, i) + LineBytes]);
+            Code.vmovups(Zmm(2 * i).k1.z, __zmmword_ptr[YBytes.At(Y, i)]);
+            Code.vmovups(Zmm(2 * i + 1).k2.z, __zmmword_ptr[YBytes.At(Y, i, LineBytes)]);
             Code.vmulps(Zmm(2 * i), Zmm(2 * i), Zmm(FirstWeights));
             Code.vmulps(Zmm(2 * i + 1), Zmm(2 * i + 1), Zmm(FirstWeights));
         }
@@ -107,23 +105,10 @@ internal sealed class BFloat16ValuesEmitter : FunctionEmitter
         Code.jne(pairs);
         for (int i = 0; i < queries; i++)
         {
-            Code.vmovups(__zmmword_ptr[Result(Y, i)].k1, Zmm(2 * i));
-            Code.vmovups(__zmmword_ptr[Result(Y, i) + LineBytes].k2, Zmm(2 * i + 1));
+            Code.vmovups(__zmmword_ptr[YBytes.At(Y, i)].k1, Zmm(2 * i));
+            Code.vmovups(__zmmword_ptr[YBytes.At(Y, i, LineBytes)].k2, Zmm(2 * i + 1));
         }
     }
-
-    private static AssemblerMemoryOperand Result(AssemblerRegister64 y, int query) => query switch
-    {
-        0 => __[y],
-        1 => __[y + One],
-        2 => __[y + One * 2],
-        3 => __[y + Three],
-        4 => __[y + One * 4],
-        5 => __[y + Five],
-        6 => __[y + Three * 2],
-        7 => __[y + Seven],
-        _ => __[y + One * 8],
-    };
 
     private static int Field(string name) => (int)Marshal.OffsetOf<BFloat16ValuesArguments>(name);
 }

@@ -21,8 +21,8 @@ internal sealed class BFloat16VectorEmitter(bool eightBits) : BFloat16Emitter(ei
     private static readonly AssemblerRegister64 Row = rbx, W = rsi, X = r8, Y = rbp, RowBytes = r11, Ahead = r13;
     private static readonly AssemblerRegister32 ChunksLeft = r10d, RowsLeft = r15d, Chunks = ecx, PartialLeft = r9d;
 
-    // Bytes between tokens' activations, and what addresses cannot multiply them by.
-    private static readonly AssemblerRegister64 XBytes = r12, ThreeXBytes = r14, FiveXBytes = rax, SevenXBytes = rdx;
+    // Between tokens' activations; five and seven times as many are where results are found between segments.
+    private static readonly Multiples XBytes = new(r12, r14, rax, rdx);
 
     private static readonly AssemblerRegisterZMM[][] Weights = [[zmm6, zmm7], [zmm0, zmm1]];
 
@@ -33,9 +33,9 @@ internal sealed class BFloat16VectorEmitter(bool eightBits) : BFloat16Emitter(ei
         Code.mov(Row, __qword_ptr[Argument + Field(nameof(BFloat16VectorArguments.Weights))]);
         Code.mov(RowBytes, __qword_ptr[Argument + Field(nameof(BFloat16VectorArguments.RowBytes))]);
         Code.mov(RowsLeft, __dword_ptr[Argument + Field(nameof(BFloat16VectorArguments.Rows))]);
-        Code.mov(XBytes, __qword_ptr[Argument + Field(nameof(BFloat16VectorArguments.XBytes))]);
+        Code.mov(XBytes.One, __qword_ptr[Argument + Field(nameof(BFloat16VectorArguments.XBytes))]);
         Code.mov(Ahead, __qword_ptr[Argument + Field(nameof(BFloat16VectorArguments.Ahead))]);
-        Code.lea(ThreeXBytes, __[XBytes + XBytes * 2]);
+        XBytes.LoadThree(Code);
         Code.mov(eax, __dword_ptr[Argument + Field(nameof(BFloat16VectorArguments.Tokens))]);
         Code.xor(ebp, ebp);
         Label done = Code.CreateLabel();
@@ -92,8 +92,7 @@ internal sealed class BFloat16VectorEmitter(bool eightBits) : BFloat16Emitter(ei
         Code.Label(ref segment);
         if (tokens > 5)
         {
-            Code.lea(FiveXBytes, __[XBytes + XBytes * 4]);
-            Code.lea(SevenXBytes, __[ThreeXBytes + XBytes * 4]);
+            XBytes.LoadFiveAndSeven(Code);
         }
 
         for (int i = 0; i < rows * tokens; i++)
@@ -161,8 +160,8 @@ internal sealed class BFloat16VectorEmitter(bool eightBits) : BFloat16Emitter(ei
 
         for (int t = 0; t < tokens; t++)
         {
-            Code.vmovdqu16(zmm4, Activations(t));
-            Code.vmovdqu16(zmm5, Activations(t) + 64);
+            Code.vmovdqu16(zmm4, __zmmword_ptr[XBytes.At(X, t)]);
+            Code.vmovdqu16(zmm5, __zmmword_ptr[XBytes.At(X, t, 64)]);
             for (int r = 0; r < rows; r++)
             {
                 Code.vdpbf16ps(Lanes(r, t), Weights[r][0], zmm4);
@@ -170,19 +169,6 @@ internal sealed class BFloat16VectorEmitter(bool eightBits) : BFloat16Emitter(ei
             }
         }
     }
-
-    /// <summary>Where a token's activations lie.</summary>
-    private static AssemblerMemoryOperand Activations(int token) => token switch
-    {
-        0 => __zmmword_ptr[X],
-        1 => __zmmword_ptr[X + XBytes],
-        2 => __zmmword_ptr[X + XBytes * 2],
-        3 => __zmmword_ptr[X + ThreeXBytes],
-        4 => __zmmword_ptr[X + XBytes * 4],
-        5 => __zmmword_ptr[X + FiveXBytes],
-        6 => __zmmword_ptr[X + ThreeXBytes * 2],
-        _ => __zmmword_ptr[X + SevenXBytes],
-    };
 
     /// <summary>A result += the sum of its lanes, in <see cref="BFloat16Layout"/>'s order.</summary>
     private void EmitSum(AssemblerRegisterZMM lanes, AssemblerMemoryOperand result)

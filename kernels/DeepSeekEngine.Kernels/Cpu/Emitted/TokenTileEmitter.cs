@@ -30,7 +30,9 @@ internal abstract class TokenTileEmitter : FunctionEmitter
     protected static AssemblerRegister64 X8 => r9;
 
     /// <summary>Bytes from one token's activations to the next's.</summary>
-    protected static AssemblerRegister64 XStep => r11;
+    protected static AssemblerRegister64 XStep => XSteps.One;
+
+    private static Multiples XSteps { get; } = new(r11, r12, r13, r14);
 
     /// <summary>Tokens computed together at most.</summary>
     protected abstract int MaxTokens { get; }
@@ -52,9 +54,7 @@ internal abstract class TokenTileEmitter : FunctionEmitter
         Label next = Code.CreateLabel(), some = Code.CreateLabel(), take = Code.CreateLabel(), done = Code.CreateLabel();
         Code.mov(XStep, __qword_ptr[Tile + Streams[0].Stride]);
         Scale(XStep, Streams[0].ElementBytes);
-        Code.lea(r12, __[XStep + XStep * 2]);
-        Code.lea(r13, __[XStep + XStep * 4]);
-        Code.lea(r14, __[r12 + XStep * 4]);
+        XSteps.Load(Code);
         for (int i = 0; i < Streams.Length; i++)
         {
             Code.mov(rax, __qword_ptr[Tile + Streams[i].Pointer]);
@@ -116,21 +116,7 @@ internal abstract class TokenTileEmitter : FunctionEmitter
     protected abstract void EmitBody(int tokens);
 
     /// <summary>Where x[token] lies, so many bytes on.</summary>
-    protected static AssemblerMemoryOperand X(int token, int bytes)
-    {
-        AssemblerRegister64 first = token < 8 ? X0 : X8;
-        return (token & 7) switch
-        {
-            0 => first + bytes,
-            1 => first + XStep + bytes,
-            2 => first + XStep * 2 + bytes,
-            3 => first + r12 + bytes,
-            4 => first + XStep * 4 + bytes,
-            5 => first + r13 + bytes,
-            6 => first + r12 * 2 + bytes,
-            _ => first + r14 + bytes,
-        };
-    }
+    protected static AssemblerMemoryOperand X(int token, int bytes) => XSteps.At(token < 8 ? X0 : X8, token % 8, bytes);
 
     /// <summary>Moves on along X's columns.</summary>
     protected void AdvanceX(int tokens, int bytes)

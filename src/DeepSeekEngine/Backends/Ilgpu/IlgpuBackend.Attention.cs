@@ -279,19 +279,12 @@ internal sealed partial class IlgpuBackend
     /// </summary>
     private ArrayView<Float4> Parts(long quadsOfToken)
     {
-        if (parts is null || parts.Length < quadsOfToken)
+        if (parts is { } enough && enough.Length >= quadsOfToken)
         {
-            bool roomy = AvailableBytes / Interop.SizeOf<Float4>() >= PartQuads;
-            var larger = AllocateBuffer<Float4>(roomy ? Math.Max(PartQuads, quadsOfToken) : quadsOfToken);
-            if (parts is not null)
-            {
-                Stream.Synchronize();
-                Release(parts);
-            }
-
-            parts = larger;
+            return enough.View.BaseView;
         }
 
-        return parts.View.BaseView;
+        bool roomy = AvailableBytes / Interop.SizeOf<Float4>() >= PartQuads;
+        return Room(ref parts, roomy ? Math.Max(PartQuads, quadsOfToken) : quadsOfToken);
     }
 }

@@ -95,23 +95,4 @@ internal sealed partial class IlgpuBackend
     private static int PartsJoined(int parts) => (parts + TopLogits.MaxLists - 1) / TopLogits.MaxLists;
 
     private static int Sorted(int logits) => (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(logits, TopLogit.Count));
-
-    /// <summary>Memory for so many elements, kept from call to call; what it held is lost when it grows.</summary>
-    private ArrayView<T> Room<T>(ref MemoryBuffer1D<T, Stride1D.Dense>? buffer, long length)
-        where T : unmanaged
-    {
-        if (buffer is null || buffer.Length < length)
-        {
-            var larger = AllocateBuffer<T>(length);
-            if (buffer is not null)
-            {
-                Stream.Synchronize();
-                Release(buffer);
-            }
-
-            buffer = larger;
-        }
-
-        return buffer.View.BaseView;
-    }
 }

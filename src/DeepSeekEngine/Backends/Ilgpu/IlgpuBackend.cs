@@ -211,6 +211,25 @@ internal sealed partial class IlgpuBackend : IBackend
         }
     }
 
+    /// <summary>Memory for so many elements, kept from call to call; what it held is lost when it grows.</summary>
+    private ArrayView<T> Room<T>(ref MemoryBuffer1D<T, Stride1D.Dense>? buffer, long length)
+        where T : unmanaged
+    {
+        if (buffer is null || buffer.Length < length)
+        {
+            var larger = AllocateBuffer<T>(length);
+            if (buffer is not null)
+            {
+                Stream.Synchronize();
+                Release(buffer);
+            }
+
+            buffer = larger;
+        }
+
+        return buffer.View.BaseView;
+    }
+
     private static IlgpuBackend CreateOn(IlgpuDevice? device, string name, long? memoryLimit, bool tensorCores = false)
     {
         if (device is null)

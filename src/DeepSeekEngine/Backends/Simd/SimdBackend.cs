@@ -56,10 +56,10 @@ internal sealed unsafe partial class SimdBackend : IBackend
 
     public string DeviceName { get; }
 
-    public int CacheRowLength(int width) => bfloat16 is null ? width : CacheRows.BFloat16Length(width);
+    public int CacheRowLength(int width) => CacheRowLength(width, bfloat16);
 
     /// <summary>The <see cref="CacheRowLength(int)"/> of <see cref="Fastest"/>.</summary>
-    public static int FastestCacheRowLength(int width) => BFloat16Kernels.Native is null ? width : CacheRows.BFloat16Length(width);
+    public static int FastestCacheRowLength(int width) => CacheRowLength(width, BFloat16Kernels.Native);
 
     public long AvailableBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
@@ -187,6 +187,8 @@ internal sealed unsafe partial class SimdBackend : IBackend
         pool.For(ref job, count, Math.Max(1, QuantizeGrain / columns));
         return new PackedProducts { Kernels = kernels, X = job.Y, Step = parts };
     }
+
+    private static int CacheRowLength(int width, BFloat16Kernels? bfloat16) => bfloat16 is null ? width : CacheRows.BFloat16Length(width);
 
     /// <summary>Whether there is anything to do.</summary>
     private static bool Any(int count)
