@@ -26,6 +26,9 @@ internal static unsafe class ScalarBFloat16
         return (ushort)(float.IsNaN(value) ? (bits >> 16) | 0x40 : (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
 
+    /// <summary>The value <see cref="Round(float)"/> leaves.</summary>
+    public static float Rounded(float value) => Widen(Round(value));
+
     /// <summary>a * b + c rounded once; subnormal operands and results are zero.</summary>
     public static float MultiplyAdd(ushort a, ushort b, float c)
         => Flush(MathF.FusedMultiplyAdd(Flush(Widen(a)), Flush(Widen(b)), Flush(c)));

@@ -4,6 +4,7 @@ using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Kernels.Cpu.Emitted;
 using DeepSeekEngine.Kernels.Cpu.Scalar;
 using DeepSeekEngine.Testing.BackendSuite;
+using DeepSeekEngine.Tests.Kernels.Cpu.Emitted;
 using NUnit.Framework;
 
 namespace DeepSeekEngine.Tests.Kernels.Cpu;
@@ -20,8 +21,7 @@ public class BFloat16AbsorbTests
     public void Queries_are_not_rounded_and_the_same_in_any_batch(
         [Values] bool emitted, [Values("BF16", "F8E4M3")] string encoding, [Values(64, 128, 576, 1088)] int latent, [Values(16, 37)] int nope)
     {
-        BFloat16Kernels kernels = emitted ? BFloat16Kernels.Native! : ScalarBFloat16.Kernels;
-        Assume.That(kernels, Is.Not.Null, "The processor has no AVX-512 BF16.");
+        BFloat16Kernels kernels = TestedKernels.Of(emitted);
         const int tokens = 5;
         var shape = new MlaShape { Heads = 3, Nope = nope, Rope = 6, Value = 11, Latent = latent, Scale = 1 };
         var random = new Random(latent + nope);

@@ -42,7 +42,7 @@ public sealed class BFloat16AttentionTests : IDisposable
         MlaShape shape = BackendOperationTests.Shape(sizes);
         float[] exact = AppendAndGather(new SimdBackend(2), shape);
         float[] rounded = AppendAndGather(Backend(emitted), shape);
-        Assert.That(rounded, Is.EqualTo(Array.ConvertAll(exact, Round)));
+        Assert.That(rounded, Is.EqualTo(Array.ConvertAll(exact, ScalarBFloat16.Rounded)));
     }
 
     [Test]
@@ -51,7 +51,7 @@ public sealed class BFloat16AttentionTests : IDisposable
         AttentionShape shape = BackendOperationTests.Grouped(6, 3, width);
         float[] exact = CompleteAndGather(new SimdBackend(2), shape);
         float[] rounded = CompleteAndGather(Backend(emitted), shape);
-        Assert.That(rounded, Is.EqualTo(Array.ConvertAll(exact, Round)));
+        Assert.That(rounded, Is.EqualTo(Array.ConvertAll(exact, ScalarBFloat16.Rounded)));
     }
 
     [Test]
@@ -129,7 +129,7 @@ public sealed class BFloat16AttentionTests : IDisposable
     [Test]
     public void Functions_agree_with_their_twins_to_the_last_bit([Values] AttentionFunction function)
     {
-        BFloat16AttentionFunctions functions = Kernels(emitted: true).Attention;
+        BFloat16AttentionFunctions functions = TestedKernels.Of(emitted: true).Attention;
         foreach (AttentionCase operands in AttentionCase.All(function))
         {
             Assert.That(operands.Result(functions), Is.EqualTo(operands.Expected()), $"{operands}");
@@ -250,15 +250,7 @@ public sealed class BFloat16AttentionTests : IDisposable
         return [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() * 2 - 1)];
     }
 
-    private static float Round(float value) => BitConverter.UInt32BitsToSingle((uint)ScalarBFloat16.Round(value) << 16);
+    private static double[] Rounded(float[] values) => Array.ConvertAll(values, value => (double)ScalarBFloat16.Rounded(value));
 
-    private static double[] Rounded(float[] values) => Array.ConvertAll(values, value => (double)Round(value));
-
-    private static SimdBackend Backend(bool emitted) => new(2, bfloat16: Kernels(emitted));
-
-    private static BFloat16Kernels Kernels(bool emitted)
-    {
-        Assume.That(!emitted || BFloat16Kernels.Native is not null, "The processor has no AVX-512 BF16; an emulated one is tested by CI.");
-        return emitted ? BFloat16Kernels.Native! : ScalarBFloat16.Kernels;
-    }
+    private static SimdBackend Backend(bool emitted) => new(2, bfloat16: TestedKernels.Of(emitted));
 }

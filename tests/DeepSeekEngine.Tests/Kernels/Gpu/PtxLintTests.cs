@@ -74,17 +74,6 @@ internal sealed class PtxLintTests
         }
     }
 
-    [Test]
-    public void No_kernel_has_more_static_shared_memory_than_devices_allow()
-    {
-        using Context context = NewContext(OptimizationLevel.O2);
-        foreach (MethodInfo kernel in KernelCatalog.Gpu.All)
-        {
-            int bytes = PtxLint.SharedBytes(PtxLint.Generate(context, kernel, new CudaArchitecture(8, 0)));
-            Assert.That(bytes, Is.AtMost(48 << 10), $"{kernel.DeclaringType!.Name}: {kernel}");
-        }
-    }
-
     [TestCase(nameof(WrongKernels.Fma), "undefined function")]
     [TestCase(nameof(WrongKernels.CallOf), "a call")]
     [TestCase(nameof(WrongKernels.IndexedLocal), "local memory")]

@@ -115,7 +115,7 @@ public class TensorCoreOperationTests : MatrixOperationTests
             for (int i = t * chosen; i < (t + 1) * chosen; i++)
             {
                 double[] hidden = ScalarDense.SwiGlu(ScalarDense.Linear(token, gate[ids[i]]), ScalarDense.Linear(token, up[ids[i]]));
-                double[] product = ScalarDense.Linear(Array.ConvertAll(hidden, h => (double)Rounded((float)h)), down[ids[i]]);
+                double[] product = ScalarDense.Linear(Array.ConvertAll(hidden, h => (double)ScalarBFloat16.Rounded((float)h)), down[ids[i]]);
                 y = [.. y.Zip(product, (sum, value) => sum + weights[i] * value)];
             }
 
@@ -153,7 +153,7 @@ public class TensorCoreOperationTests : MatrixOperationTests
         backend.Linear(Activations.Dense(input, 130), loaded, Activations.Dense(output, 9), 16);
         AssertClose(Download(output)[..(16 * 9)], exact[..(16 * 9)], ExactTolerance);
         backend.Linear(Activations.Dense(input, 130), loaded, Activations.Dense(output, 9), 17);
-        AssertClose(Download(output), ScalarDense.Linear(Array.ConvertAll(x, value => (double)Rounded(value)), weight.View), ExactTolerance);
+        AssertClose(Download(output), ScalarDense.Linear(Array.ConvertAll(x, value => (double)ScalarBFloat16.Rounded(value)), weight.View), ExactTolerance);
         Assert.That(Download(output).Zip(exact, (a, b) => Math.Abs(a - b)).Max(), Is.GreaterThan(1e-3));
     }
 
@@ -179,10 +179,8 @@ public class TensorCoreOperationTests : MatrixOperationTests
         Assert.That(TensorCores.Exist(new CudaArchitecture(9, 0)));
     }
 
-    private static float Rounded(float value) => BitConverter.UInt32BitsToSingle((uint)ScalarBFloat16.Round(value) << 16);
-
     /// <summary>Values in -1 .. 1 that are bfloat16.</summary>
-    private float[] RoundedValues(int count) => Array.ConvertAll(Values(count), Rounded);
+    private float[] RoundedValues(int count) => Array.ConvertAll(Values(count), ScalarBFloat16.Rounded);
 
     private void AssertExact(IBackend backend, WeightEncoding encoding, int rows, int columns, int count)
     {

@@ -58,12 +58,7 @@ internal sealed unsafe class AttentionCase(AttentionFunction function, int lengt
             BitConverter.TryWriteBytes(image.AsSpan(i), random.NextSingle() - 0.5f);
         }
 
-        for (int i = first; i < image.Length; i += sizeof(ushort))
-        {
-            int exponent = Math.Max(0, 127 - random.Next(exponents));
-            BitConverter.TryWriteBytes(image.AsSpan(i), (ushort)(random.Next(2) << 15 | exponent << 7 | random.Next(128)));
-        }
-
+        CaseMemory.Fill(random, image.AsSpan(first), exponents);
         for (int i = decay; i < second; i += sizeof(float))
         {
             BitConverter.TryWriteBytes(image.AsSpan(i), random.NextSingle());
@@ -72,7 +67,7 @@ internal sealed unsafe class AttentionCase(AttentionFunction function, int lengt
         byte* start = (byte*)address;
         if (IsScores)
         {
-            Write(image, new BFloat16ScoresArguments
+            CaseMemory.Write(image, new BFloat16ScoresArguments
             {
                 Queries = (uint*)(start + first), Keys = (ushort*)(start + second), KeyBytes = SecondBytes, Steps = length,
                 Scores = (float*)(start + ResultOffset), Ahead = start,
@@ -80,7 +75,7 @@ internal sealed unsafe class AttentionCase(AttentionFunction function, int lengt
         }
         else
         {
-            Write(image, new BFloat16ValuesArguments
+            CaseMemory.Write(image, new BFloat16ValuesArguments
             {
                 Weights = (uint*)(start + first), Decay = (float*)(start + decay), Values = (uint*)(start + second),
                 ValueBytes = SecondBytes, Pairs = length, Queries = queries, Columns = columns, Y = (float*)(start + ResultOffset),
@@ -112,7 +107,4 @@ internal sealed unsafe class AttentionCase(AttentionFunction function, int lengt
     }
 
     public override string ToString() => $"{function} of {length}, {queries} queries, {columns} columns, {exponents} exponents";
-
-    private static void Write<T>(byte[] image, T arguments)
-        where T : unmanaged => new ReadOnlySpan<byte>(&arguments, sizeof(T)).CopyTo(image);
 }

@@ -78,7 +78,7 @@ internal sealed unsafe class BFloat16Case(BFloat16Function function, int rows, i
         }
         else
         {
-            Fill(random, image.AsSpan(weights, weightBytes));
+            CaseMemory.Fill(random, image.AsSpan(weights, weightBytes), exponents);
         }
 
         bool floats = function is BFloat16Function.Round8 or BFloat16Function.Round16;
@@ -90,7 +90,7 @@ internal sealed unsafe class BFloat16Case(BFloat16Function function, int rows, i
 
         if (!floats)
         {
-            Fill(random, image.AsSpan(x, xBytes));
+            CaseMemory.Fill(random, image.AsSpan(x, xBytes), exponents);
         }
 
         for (int i = scales; i < results; i += 4)
@@ -110,27 +110,27 @@ internal sealed unsafe class BFloat16Case(BFloat16Function function, int rows, i
         switch (function)
         {
             case BFloat16Function.Tile:
-                Write(image, new BFloat16TileArguments
+                CaseMemory.Write(image, new BFloat16TileArguments
                 {
                     Weights = (ushort*)(start + weights), Rows = TileRows, Chunks = Chunks, Tokens = tokens, X = (ushort*)(start + x),
                     Sums = (float*)result, SumBytes = (TileRows + 3) * sizeof(float),
                 });
                 break;
             case BFloat16Function.Vector8 or BFloat16Function.Vector16:
-                Write(image, new BFloat16VectorArguments
+                CaseMemory.Write(image, new BFloat16VectorArguments
                 {
                     Weights = start + weights, RowBytes = rowBytes, Rows = rows, Columns = stored, Tokens = tokens,
                     X = (ushort*)(start + x), XBytes = XBytes, Y = (float**)(start + results),
                 });
                 break;
             case BFloat16Function.Decode8 or BFloat16Function.Decode16:
-                Write(image, new BFloat16DecodeArguments
+                CaseMemory.Write(image, new BFloat16DecodeArguments
                 {
                     Weights = start + weights, RowBytes = rowBytes, Rows = rows, Columns = stored, Destination = (ushort*)result,
                 });
                 break;
             default:
-                Write(image, new BFloat16RoundArguments
+                CaseMemory.Write(image, new BFloat16RoundArguments
                 {
                     X = (float*)(start + x), Columns = stored, Scales = (float*)(start + scales), Y = (ushort*)result,
                 });
@@ -169,17 +169,4 @@ internal sealed unsafe class BFloat16Case(BFloat16Function function, int rows, i
     }
 
     public override string ToString() => $"{function} of {rows} rows, {columns} columns, {tokens} tokens, {exponents} exponents";
-
-    private static void Write<T>(byte[] image, T arguments)
-        where T : unmanaged => new ReadOnlySpan<byte>(&arguments, sizeof(T)).CopyTo(image);
-
-    /// <summary>Bfloat16 of either sign; from about 60 exponents on, products are subnormal.</summary>
-    private void Fill(Random random, Span<byte> destination)
-    {
-        for (int i = 0; i < destination.Length; i += 2)
-        {
-            int exponent = Math.Max(0, 127 - random.Next(exponents));
-            BitConverter.TryWriteBytes(destination[i..], (ushort)(random.Next(2) << 15 | exponent << 7 | random.Next(128)));
-        }
-    }
 }

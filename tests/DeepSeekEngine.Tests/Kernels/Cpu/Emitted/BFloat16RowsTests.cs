@@ -14,7 +14,7 @@ public unsafe class BFloat16RowsTests
     public void Every_number_of_tokens_gives_the_bits_of_the_definition(
         [Values] bool emitted, [Values(8, 16)] int bits, [Values(1, 5, 31, 64)] int rows, [Values(31, 64, 1024, 1090, 2500)] int columns)
     {
-        BFloat16Kernels kernels = Kernels(emitted);
+        BFloat16Kernels kernels = TestedKernels.Of(emitted);
         var random = new Random(5);
         using var matrix = new TestMatrix(bits == 8 ? WeightEncoding.F8E4M3 : WeightEncoding.BF16, rows, columns, random);
         WeightMatrix view = matrix.View with { BFloat16 = bits == 8 ? kernels.F8E4M3 : kernels.BF16 };
@@ -32,7 +32,7 @@ public unsafe class BFloat16RowsTests
     public void Products_are_added_to_what_is_there(
         [Values] bool emitted, [Values(8, 16)] int bits, [Values(300, 5000)] int columns, [Values(1, 2, 13, 100)] int count)
     {
-        BFloat16Kernels kernels = Kernels(emitted);
+        BFloat16Kernels kernels = TestedKernels.Of(emitted);
         var random = new Random(7);
         using var matrix = new TestMatrix(bits == 8 ? WeightEncoding.F8E4M3 : WeightEncoding.BF16, 37, columns, random);
         WeightMatrix view = matrix.View with { BFloat16 = bits == 8 ? kernels.F8E4M3 : kernels.BF16 };
@@ -44,7 +44,7 @@ public unsafe class BFloat16RowsTests
     [Test]
     public void Every_code_of_E4M3_decodes_to_itself([Values] bool emitted)
     {
-        BFloat16Kernels kernels = Kernels(emitted);
+        BFloat16Kernels kernels = TestedKernels.Of(emitted);
         byte* codes = stackalloc byte[256];
         ushort* decoded = stackalloc ushort[BFloat16Layout.RowStride];
         for (int i = 0; i < 256; i++)
@@ -81,17 +81,11 @@ public unsafe class BFloat16RowsTests
     [Test]
     public void Functions_agree_with_their_twins_to_the_last_bit([Values] BFloat16Function function)
     {
-        BFloat16Kernels kernels = Kernels(emitted: true);
+        BFloat16Kernels kernels = TestedKernels.Of(emitted: true);
         foreach (BFloat16Case operands in EmulatedKernelTests.BFloat16Cases(function))
         {
             Assert.That(operands.Result(kernels), Is.EqualTo(operands.Expected()), $"{operands}");
         }
-    }
-
-    private static BFloat16Kernels Kernels(bool emitted)
-    {
-        Assume.That(!emitted || BFloat16Kernels.Native is not null, "The processor has no AVX-512 BF16; an emulated one is tested by CI.");
-        return emitted ? BFloat16Kernels.Native! : ScalarBFloat16.Kernels;
     }
 
     /// <summary>Some tokens at a time, through as much memory as the kernel may use.</summary>

@@ -132,7 +132,7 @@ internal sealed unsafe class PackedTileCase
             Y = (float*)(start + result),
             YStride = YStride,
         };
-        new ReadOnlySpan<byte>(&tile, sizeof(PackedTile)).CopyTo(image);
+        CaseMemory.Write(image, tile);
         return image;
     }
 
