@@ -39,9 +39,16 @@ internal readonly record struct AttentionShape
     /// <summary>The width of a row.</summary>
     public int Row => KeyValueHeads * RowHead;
 
-    /// <summary>Whether sizes fit each other and the types they are computed in.</summary>
-    public bool IsPossible
-        => Heads > 0 && KeyValueHeads > 0 && Heads % KeyValueHeads == 0 && Key > 0 && SharedKey >= 0 && Value > 0
-        && (ValueOffset == 0 ? Value <= Key : ValueOffset >= Key)
-        && (long)Heads * Math.Max((long)Key + SharedKey, (long)ValueOffset + Value) <= int.MaxValue;
+    /// <param name="mayShareKeys">Whether the operation reads a piece of the keys that all heads share.</param>
+    /// <exception cref="ArgumentException">Sizes do not fit each other, the operation or the types they are computed in.</exception>
+    public void Check(bool mayShareKeys)
+    {
+        bool isPossible = Heads > 0 && KeyValueHeads > 0 && Heads % KeyValueHeads == 0 && Key > 0 && SharedKey >= 0 && Value > 0
+            && (ValueOffset == 0 ? Value <= Key : ValueOffset >= Key)
+            && (long)Heads * Math.Max((long)Key + SharedKey, (long)ValueOffset + Value) <= int.MaxValue;
+        if (!isPossible || (SharedKey > 0 && !mayShareKeys))
+        {
+            throw new ArgumentException($"Impossible: {this}.", "shape");
+        }
+    }
 }

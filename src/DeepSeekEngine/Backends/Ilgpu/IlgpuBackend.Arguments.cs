@@ -103,15 +103,6 @@ internal sealed partial class IlgpuBackend
         return View(rope, (long)tokens.MaxContext * width);
     }
 
-    /// <param name="mayShareKeys">Whether the operation reads a piece of the keys that all heads share.</param>
-    private static void Check(in AttentionShape shape, bool mayShareKeys)
-    {
-        if (!shape.IsPossible || (shape.SharedKey > 0 && !mayShareKeys))
-        {
-            throw new ArgumentException($"Impossible: {shape}.", nameof(shape));
-        }
-    }
-
     /// <summary>Whether there is anything to do.</summary>
     private static bool Any(int count)
     {

@@ -97,7 +97,7 @@ internal sealed partial class IlgpuBackend
         Activations q, Activations k, Activations v, in HeadTransforms transforms, DeviceArray<float> rope, in TokenTables tokens,
         in AttentionShape shape, Activations cache, int count)
     {
-        Check(shape, mayShareKeys: false);
+        shape.Check(mayShareKeys: false);
         if (!Any(count))
         {
             return;
@@ -133,7 +133,7 @@ internal sealed partial class IlgpuBackend
     public void CachedAttention(
         Activations queries, Activations cache, in TokenTables tokens, in AttentionShape shape, Activations context, int count)
     {
-        Check(shape, mayShareKeys: false);
+        shape.Check(mayShareKeys: false);
         if (!Any(count))
         {
             return;
@@ -232,7 +232,7 @@ internal sealed partial class IlgpuBackend
         Activations q, Activations keyValues, Activations sharedKeys, in TokenTables tokens, in AttentionShape shape,
         int contextStart, int contextCount, bool first, bool last, Activations state, Activations heads, int count)
     {
-        Check(shape, mayShareKeys: true);
+        shape.Check(mayShareKeys: true);
         ArgumentOutOfRangeException.ThrowIfNegative(contextStart);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(contextCount);
         if (!Any(count))

@@ -123,15 +123,6 @@ internal static unsafe class SimdArguments
         }
     }
 
-    /// <param name="mayShareKeys">Whether the operation reads a piece of the keys that all heads share.</param>
-    public static void Check(in AttentionShape shape, bool mayShareKeys)
-    {
-        if (!shape.IsPossible || (shape.SharedKey > 0 && !mayShareKeys))
-        {
-            throw new ArgumentException($"Impossible: {shape}.", nameof(shape));
-        }
-    }
-
     public static void Check(in RouterShape shape)
     {
         if (shape.Experts < 1 || shape.ExpertsPerToken < 1 || shape.Groups < 1 || shape.GroupsKept < 1 || shape.Experts % shape.Groups != 0

@@ -82,7 +82,7 @@ internal sealed unsafe partial class SimdBackend
         Activations q, Activations k, Activations v, in HeadTransforms transforms, DeviceArray<float> rope, in TokenTables tokens,
         in AttentionShape shape, Activations cache, int count)
     {
-        SimdArguments.Check(shape, mayShareKeys: false);
+        shape.Check(mayShareKeys: false);
         if (!Any(count))
         {
             return;
@@ -115,7 +115,7 @@ internal sealed unsafe partial class SimdBackend
     public void CachedAttention(
         Activations queries, Activations cache, in TokenTables tokens, in AttentionShape shape, Activations context, int count)
     {
-        SimdArguments.Check(shape, mayShareKeys: false);
+        shape.Check(mayShareKeys: false);
         if (!Any(count))
         {
             return;
@@ -204,7 +204,7 @@ internal sealed unsafe partial class SimdBackend
         Activations q, Activations keyValues, Activations sharedKeys, in TokenTables tokens, in AttentionShape shape,
         int contextStart, int contextCount, bool first, bool last, Activations state, Activations heads, int count)
     {
-        SimdArguments.Check(shape, mayShareKeys: true);
+        shape.Check(mayShareKeys: true);
         ArgumentOutOfRangeException.ThrowIfNegative(contextStart);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(contextCount);
         if (!Any(count))
