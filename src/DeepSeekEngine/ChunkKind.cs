@@ -8,4 +8,7 @@ public enum ChunkKind
 
     /// <summary>What the model says.</summary>
     Answer,
+
+    /// <summary>A call of a tool: the text belongs to the call's arguments.</summary>
+    ToolCall,
 }

@@ -214,6 +214,11 @@ public sealed class DeepSeekModel : IAsyncDisposable
     private async IAsyncEnumerable<GenerationChunk> Stream(
         Prompt prompt, GenerationOptions options, CancellationToken outer, [EnumeratorCancellation] CancellationToken enumeration = default)
     {
+        if (options.ResponseFormat is not null || options.Tools is { Count: > 0 })
+        {
+            throw new NotSupportedException("Formats and tools are not supported yet.");
+        }
+
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(outer, enumeration);
         var request = _loaded.CreateRequest(prompt, options, cancellation.Token);
         _loaded.Engine.Submit(request);

@@ -14,4 +14,7 @@ public enum FinishReason
 
     /// <summary>Prompt and response together fill the context (<see cref="EngineOptions.ContextLength"/>).</summary>
     ContextFull,
+
+    /// <summary>The model asks for tools to be called (<see cref="GenerationResult.ToolCalls"/>).</summary>
+    ToolCalls,
 }

@@ -9,6 +9,9 @@ namespace DeepSeekEngine;
 /// <param name="TokenId">The token that released the text; null where no single token did, as at the end of a response.</param>
 public sealed record GenerationChunk(ChunkKind Kind, string Text, int? TokenId)
 {
+    /// <summary>The call whose arguments the text belongs to; null unless the kind is <see cref="ChunkKind.ToolCall"/>.</summary>
+    public ToolCallPart? ToolCall { get; init; }
+
     /// <summary>Why the response ended; null on every chunk but the last.</summary>
     public FinishReason? FinishReason { get; init; }
 

@@ -88,4 +88,16 @@ public sealed record GenerationOptions
             ? value?.ToArray()
             : throw new ArgumentException("A stop sequence must have at least one character.", nameof(StopSequences));
     }
+
+    /// <summary>What the answer looks like. Null: as the model likes.</summary>
+    public ResponseFormat? ResponseFormat { get; init; }
+
+    /// <summary>Functions the model may ask to be called. Null: none.</summary>
+    public IReadOnlyList<ToolDefinition>? Tools { get; init; }
+
+    /// <summary>Whether it calls one of <see cref="Tools"/>. Neutral: <see cref="DeepSeekEngine.ToolChoice.Auto"/>.</summary>
+    public ToolChoice? ToolChoice { get; init; }
+
+    /// <summary>Whether a response may have more than one call. Default: true.</summary>
+    public bool ParallelToolCalls { get; init; } = true;
 }

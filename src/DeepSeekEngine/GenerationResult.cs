@@ -11,6 +11,9 @@ public sealed record GenerationResult
     /// <summary>The answer; empty where the response ended before the reasoning did.</summary>
     public required string Text { get; init; }
 
+    /// <summary>The calls the model asks for; empty for none.</summary>
+    public IReadOnlyList<ToolCall> ToolCalls { get; init; } = [];
+
     /// <summary>Why the response ended.</summary>
     public required FinishReason FinishReason { get; init; }
 

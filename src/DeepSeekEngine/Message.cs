@@ -19,4 +19,11 @@ public enum Role
 /// <summary>A message of a conversation.</summary>
 /// <param name="Role">Who speaks.</param>
 /// <param name="Content">The text, as plain text: what looks like a special token in it is not one.</param>
-public sealed record Message(Role Role, string Content);
+public sealed record Message(Role Role, string Content)
+{
+    /// <summary>The calls an assistant's message asks for; empty for none.</summary>
+    public IReadOnlyList<ToolCall> ToolCalls { get; init; } = [];
+
+    /// <summary>Of a tool's message, the call whose result it is; null: the next that has none yet.</summary>
+    public string? ToolCallId { get; init; }
+}

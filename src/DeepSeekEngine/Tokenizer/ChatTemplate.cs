@@ -108,7 +108,7 @@ internal sealed class ChatTemplate
         return message;
     }
 
-    private static object? ToolCallValue(ToolCall call) => new Map
+    private static object? ToolCallValue(TemplateToolCall call) => new Map
     {
         ["type"] = PromptText.Untrusted(call.Type),
         ["function"] = new Map

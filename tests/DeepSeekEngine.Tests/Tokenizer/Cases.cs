@@ -80,7 +80,7 @@ public sealed record ChatCase(
 
 public sealed record ChatCaseMessage(string Role, string? Content, ChatCaseCall[]? ToolCalls)
 {
-    internal ToolCall[]? Calls => ToolCalls?.Select(call => new ToolCall(call.Type, call.Function.Name, call.Function.Arguments)).ToArray();
+    internal TemplateToolCall[]? Calls => ToolCalls?.Select(call => new TemplateToolCall(call.Type, call.Function.Name, call.Function.Arguments)).ToArray();
 }
 
 public sealed record ChatCaseCall(string Type, ChatCaseFunction Function);
