@@ -127,6 +127,13 @@ internal sealed class Alphabet
         return _symbols[at >= 0 ? at : ~at - 1];
     }
 
+    /// <summary>The first code point after <paramref name="scalar"/> that may be of another symbol.</summary>
+    public int NextBorder(int scalar)
+    {
+        int at = _first.BinarySearch(scalar);
+        return EndOf(at >= 0 ? at : ~at - 1);
+    }
+
     /// <summary>How many scalar values the symbols from <paramref name="first"/> on and before <paramref name="end"/> have.</summary>
     public long Size(int first, int end) => _sizeBefore[end] - _sizeBefore[first];
 

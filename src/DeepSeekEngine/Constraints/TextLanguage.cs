@@ -9,6 +9,9 @@ internal sealed class TextLanguage
     /// <summary>What <see cref="Next"/> gives where no accepted text continues so.</summary>
     public const int Dead = -1;
 
+    /// <summary>What <see cref="NextOfRange"/> gives where texts go on in more than one way.</summary>
+    public const int Various = -2;
+
     private const int AsciiCount = 128;
 
     private readonly Alphabet _alphabet;
@@ -95,6 +98,27 @@ internal sealed class TextLanguage
         => scalar < AsciiCount
             ? _asciiTargets[(state * _asciiWidth) + _asciiColumns[scalar]]
             : _automaton.Next(state, _alphabet.SymbolOf(scalar));
+
+    /// <summary>
+    /// Where a text goes on by any of the code points from <paramref name="first"/> to <paramref name="last"/>; <see cref="Dead"/> where none
+    /// does by any of them, <see cref="Various"/> where not all lead to the same state.
+    /// </summary>
+    /// <param name="state">A state other than Dead.</param>
+    /// <param name="first">The first of at least one.</param>
+    /// <param name="last">The last.</param>
+    public int NextOfRange(int state, int first, int last)
+    {
+        int next = Next(state, first);
+        for (int scalar = _alphabet.NextBorder(first); scalar <= last; scalar = _alphabet.NextBorder(scalar))
+        {
+            if (Next(state, scalar) != next)
+            {
+                return Various;
+            }
+        }
+
+        return next;
+    }
 
     /// <summary>Whether a text may end.</summary>
     public bool Accepts(int state) => _automaton.Accepts(state);
