@@ -58,7 +58,7 @@ internal sealed class Alphabet
             }
         }
 
-        borders.Sort();
+        borders.Sort((left, right) => left.At.CompareTo(right.At));
         Dictionary<IntSequence, int> known = [];
         List<(int First, int Symbol)> pieces = [];
         List<int>[] members = [.. sets.Select(_ => new List<int>())];

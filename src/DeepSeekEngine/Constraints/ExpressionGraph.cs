@@ -32,8 +32,6 @@ internal sealed class ExpressionGraph
 {
     private const int MaxStates = 100_000;
 
-    private const int MaxRanges = 1 << 19;
-
     private static readonly List<int> s_nowhere = [];
 
     private readonly string _pattern;
@@ -45,8 +43,6 @@ internal sealed class ExpressionGraph
     private readonly Dictionary<IntSequence, int> _numbers = [];
 
     private int _parts;
-
-    private int _ranges;
 
     /// <summary>Compiles an expression; see <see cref="TextLanguage.Pattern"/>.</summary>
     /// <exception cref="UnsupportedSchemaException">It is malformed, not supported or too large.</exception>
@@ -129,11 +125,6 @@ internal sealed class ExpressionGraph
             number = _sets.Count;
             _numbers.Add(key, number);
             _sets.Add(set);
-            _ranges += set.Ranges.Count;
-            if (_ranges > MaxRanges)
-            {
-                throw TooLarge();
-            }
         }
 
         return number;

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace DeepSeekEngine.Constraints;
 
 /// <summary>Numbers in an order, equal to others by what they are, so that they can be looked up.</summary>
@@ -16,11 +18,7 @@ internal readonly struct IntSequence(int[] items) : IEquatable<IntSequence>
     private static int HashOf(int[] items)
     {
         HashCode hash = default;
-        foreach (int item in items)
-        {
-            hash.Add(item);
-        }
-
+        hash.AddBytes(MemoryMarshal.AsBytes(items.AsSpan()));
         return hash.ToHashCode();
     }
 }

@@ -10,13 +10,17 @@ internal abstract class LanguageBuilder<TKey>(Alphabet alphabet, string location
     /// <summary>Enough for a length of 65,535, which is a usual limit, and for a few thousand literals.</summary>
     private const int MaxStates = 1 << 17;
 
-    private const long MaxSteps = 1L << 26;
+    /// <summary>What takes some tenths of a second.</summary>
+    private const int MaxSteps = 1 << 22;
+
+    /// <summary>How many symbols are gone through in the time of a step.</summary>
+    private const int SymbolsPerStep = 8;
 
     private readonly Dictionary<TKey, int> _states = [];
 
     private readonly List<TKey> _keys = [];
 
-    private long _steps;
+    private int _steps;
 
     protected abstract bool Accepts(TKey key);
 
@@ -62,7 +66,7 @@ internal abstract class LanguageBuilder<TKey>(Alphabet alphabet, string location
         StateOf(start);
         for (int state = 0; state < _keys.Count; state++)
         {
-            CountSteps(targets.Length);
+            CountSteps(targets.Length / SymbolsPerStep);
             Array.Fill(targets, TextLanguage.Dead);
             Step(_keys[state], targets);
             automaton.Add(targets, Accepts(_keys[state]));

@@ -6,9 +6,15 @@ namespace DeepSeekEngine.Constraints;
 /// <summary>Parses what stands for one scalar value in a regular expression: a character, an escape, a class in brackets.</summary>
 internal sealed class ScalarParser(ExpressionReader reader)
 {
+    /// <summary>How many ranges all classes of an expression may have; \p{L} alone has some 650.</summary>
+    private const int MaxRanges = 100_000;
+
+    private int _ranges;
+
     /// <summary>Parses what follows an opening bracket, up to the closing one.</summary>
     public ScalarSet ParseClass()
     {
+        int start = reader.Position - 1;
         bool negated = reader.TryTake("^");
         List<ScalarSet> members = [];
         while (!reader.TryTake("]"))
@@ -39,6 +45,12 @@ internal sealed class ScalarParser(ExpressionReader reader)
         }
 
         ScalarSet union = ScalarSet.Union(members);
+        _ranges += union.Ranges.Count;
+        if (_ranges > MaxRanges)
+        {
+            throw reader.Error(start, $"a class that, with those before it, has more than {MaxRanges} ranges of characters");
+        }
+
         return negated ? union.Complement() : union;
     }
 

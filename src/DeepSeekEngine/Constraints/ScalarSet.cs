@@ -15,8 +15,6 @@ internal sealed class ScalarSet
 
     public static ScalarSet All { get; } = Of((0, Last));
 
-    public static ScalarSet Empty { get; } = Of();
-
     /// <summary>In order, with a gap between any two, and none across the surrogates.</summary>
     public IReadOnlyList<(int First, int Last)> Ranges { get; }
 
@@ -30,7 +28,7 @@ internal sealed class ScalarSet
             AddRange(cut, Math.Max(first, LastSurrogate + 1), last);
         }
 
-        cut.Sort();
+        cut.Sort((left, right) => left.First.CompareTo(right.First));
         List<(int First, int Last)> merged = [];
         foreach ((int first, int last) in cut)
         {
