@@ -40,6 +40,8 @@ internal sealed class ApiErrors(RequestDelegate next, ILogger<ApiErrors> logger)
                 {
                     RetryAfter = TimeSpan.FromSeconds(1),
                 };
+            case UnsupportedSchemaException or NotSupportedException:
+                return ApiException.BadRequest(exception, null, "unsupported_schema");
             case BadHttpRequestException bad:
                 return OfStatus(bad.StatusCode);
             case ObjectDisposedException or OperationCanceledException:

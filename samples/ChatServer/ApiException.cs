@@ -23,6 +23,10 @@ internal sealed class ApiException(int status, string message, string? param = n
     public static ApiException NotSupported(string param, string? advice = null)
         => BadRequest($"'{param}' is not supported here.{(advice is null ? "" : $" {advice}")}", param, "unsupported_parameter");
 
+    /// <summary>What the engine says of an argument, without the name that has in its interface.</summary>
+    public static ApiException BadRequest(Exception exception, string? param, string code = "invalid_value")
+        => BadRequest(exception.Message.Split(" (Parameter '", 2)[0], param, code);
+
     private static string TypeOf(int status) => status switch
     {
         StatusCodes.Status401Unauthorized => "authentication_error",

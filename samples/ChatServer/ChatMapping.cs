@@ -74,7 +74,7 @@ internal static class ChatMapping
         }
         catch (Exception exception) when (exception is UnsupportedSchemaException or NotSupportedException or ArgumentException)
         {
-            throw ApiException.BadRequest(exception.Message, param, "unsupported_schema");
+            throw ApiException.BadRequest(exception, param, "unsupported_schema");
         }
     }
 
@@ -91,9 +91,18 @@ internal static class ChatMapping
     }
 
     private static ToolDefinition ToolOf(ToolBody? tool, string param)
-        => tool is { Type: "function", Function: { Name: not null } function }
-            ? new ToolDefinition(function.Name, function.Description, function.Parameters)
-            : throw ApiException.BadRequest($"'{param}' must be of the type 'function', and name one.", param);
+    {
+        try
+        {
+            return tool is { Type: "function", Function: { Name: not null } function }
+                ? new ToolDefinition(function.Name, function.Description, function.Parameters)
+                : throw ApiException.BadRequest($"'{param}' must be of the type 'function', and name one.", param);
+        }
+        catch (ArgumentException exception)
+        {
+            throw ApiException.BadRequest(exception, param);
+        }
+    }
 
     private static ToolChoice ChoiceOf(JsonElement choice, IReadOnlyList<ToolBody?>? tools)
     {

@@ -33,7 +33,7 @@ internal sealed class Choice(
         }
         catch (Exception exception) when (exception is ArgumentException or NotSupportedException or UnsupportedSchemaException)
         {
-            throw ApiException.BadRequest(exception.Message, promptParam);
+            throw ApiException.BadRequest(exception, promptParam);
         }
     }
 }

@@ -26,6 +26,8 @@ internal static class Choices
         {
             try
             {
+                // What one is refused for, the others need not be encoded to be refused for.
+                stop.Token.ThrowIfCancellationRequested();
                 return await choice.GenerateAsync(stop.Token);
             }
             catch (Exception exception)
@@ -63,6 +65,7 @@ internal static class Choices
         {
             try
             {
+                stop.Token.ThrowIfCancellationRequested();
                 await foreach (var piece in choice.StreamAsync(stop.Token))
                 {
                     await pieces.Writer.WriteAsync((index, piece), stop.Token);

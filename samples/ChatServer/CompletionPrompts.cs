@@ -28,11 +28,11 @@ internal static class CompletionPrompts
 
     private static RawPrompt OfTokens(JsonElement tokens, string param)
         => tokens.ValueKind is JsonValueKind.Array && tokens.GetArrayLength() > 0
-            ? RawPrompt.FromTokens(tokens.EnumerateArray().Select((token, i) => OfToken(token, $"{param}[{i}]")))
+            ? RawPrompt.FromTokens(tokens.EnumerateArray().Select((token, i) => OfToken(token, param, i)))
             : throw ApiException.BadRequest($"'{param}' must be a list of tokens.", param, "invalid_type");
 
-    private static int OfToken(JsonElement token, string param)
+    private static int OfToken(JsonElement token, string list, int index)
         => token.ValueKind is JsonValueKind.Number && token.TryGetInt32(out var id)
             ? id
-            : throw ApiException.BadRequest($"'{param}' is no token.", param, "invalid_type");
+            : throw ApiException.BadRequest($"'{list}[{index}]' is no token.", $"{list}[{index}]", "invalid_type");
 }

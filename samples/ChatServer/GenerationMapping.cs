@@ -7,6 +7,10 @@ namespace ChatServer;
 /// <summary>What requests for chats and for completions have in common, as options of the engine.</summary>
 internal static class GenerationMapping
 {
+    // Each is looked for at every character of the answer.
+    private const int MaxStops = 16;
+    private const int MaxStopLength = 256;
+
     // What identifies callers, or keeps, bills and hastens what they send, at a service that does such things.
     private static readonly FrozenSet<string> Harmless =
         ["user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"];
@@ -65,13 +69,12 @@ internal static class GenerationMapping
 
     private static string[] Stops(JsonElement element)
     {
-        var stops = RequestBody.Texts(element, "stop");
+        const string param = "stop";
+        string[] stops = element.ValueKind is JsonValueKind.Array
+            ? [.. element.EnumerateArray().Take(MaxStops + 1).Select((text, i) => RequestBody.Text(text, $"{param}[{i}]"))]
+            : [RequestBody.Text(element, param)];
         return stops.Length <= MaxStops && stops.All(stop => stop.Length is > 0 and <= MaxStopLength)
             ? stops
-            : throw ApiException.BadRequest($"'stop' may have {MaxStops} texts of 1 to {MaxStopLength} characters.", "stop");
+            : throw ApiException.BadRequest($"'{param}' may have {MaxStops} texts of 1 to {MaxStopLength} characters.", param);
     }
-
-    // Each is looked for at every character of the answer.
-    private const int MaxStops = 16;
-    private const int MaxStopLength = 256;
 }

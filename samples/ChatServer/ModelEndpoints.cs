@@ -8,7 +8,8 @@ internal static class ModelEndpoints
 
     public static Task GetAsync(HttpContext context, string id, ServedModel served)
     {
-        served.Find(id);
+        // A slash may be part of a name, and some clients write it as it must be within a segment.
+        served.Find(Uri.UnescapeDataString(id));
         return context.Response.WriteAsJsonAsync(served.Describe(), ApiJson.Web.ModelBody);
     }
 }

@@ -53,13 +53,6 @@ internal static class RequestBody
         }
     }
 
-    /// <summary>The text that an element is, or those it is a list of.</summary>
-    /// <inheritdoc cref="Text"/>
-    public static string[] Texts(JsonElement element, string param)
-        => element.ValueKind is JsonValueKind.Array
-            ? [.. element.EnumerateArray().Select((text, i) => Text(text, $"{param}[{i}]"))]
-            : [Text(element, param)];
-
     /// <summary>A member of the object an element is.</summary>
     /// <inheritdoc cref="Text"/>
     public static JsonElement Member(JsonElement element, string name, string param)

@@ -57,10 +57,10 @@ internal sealed class ServedModel(DeepSeekModelHost host, IOptions<DeepSeekEngin
     }
 
     /// <summary>The same as long as the same seed gives the same response.</summary>
-    private static string Fingerprint(ModelInfo info)
+    private string Fingerprint(ModelInfo info)
     {
         var version = typeof(DeepSeekModel).Assembly.GetName().Version;
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{info} {version}"));
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{info} {options.Value.Weights} {version}"));
         return $"fp_{Convert.ToHexStringLower(hash.AsSpan(0, 5))}";
     }
 }

@@ -29,7 +29,7 @@ internal static class Server
 
     /// <summary>Whether what the application ended with is for whoever started it to put right, and not a fault of the program.</summary>
     public static bool IsMisconfigured(Exception exception)
-        => exception is ArgumentException or OptionsValidationException or IOException or InvalidOperationException { InnerException: FormatException }
+        => exception is ArgumentException or OptionsValidationException or IOException
             or InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" };
 
     private static void AddServices(WebApplicationBuilder builder, IConfigurationSection model)
@@ -85,6 +85,6 @@ internal static class Server
         api.MapPost("/chat/completions", ChatEndpoint.AnswerAsync);
         api.MapPost("/completions", CompletionEndpoint.AnswerAsync);
         api.MapGet("/models", ModelEndpoints.ListAsync);
-        api.MapGet("/models/{id}", ModelEndpoints.GetAsync);
+        api.MapGet("/models/{**id}", ModelEndpoints.GetAsync);
     }
 }

@@ -122,7 +122,7 @@ public sealed class ChatTests
             """);
         var response = await Shared.Server.AskAsync(Shared.Chat, Shared.Ask(
             ("messages", messages), ("user", "ann"), ("metadata", new JsonObject { ["a"] = "b" }), ("store", true), ("logit_bias", new JsonObject()),
-            ("tools", new JsonArray()), ("response_format", new JsonObject { ["type"] = "text" })));
+            ("tools", new JsonArray()), ("stop", new JsonArray()), ("response_format", new JsonObject { ["type"] = "text" })));
         Assert.That((string?)response["choices"]![0]!["message"]!["content"], Is.EqualTo(Shared.Answer));
     }
 

@@ -45,6 +45,7 @@ public sealed class ErrorTests
         yield return Case("n", "9", "n");
         yield return Case("n", "2147483647", "n");
         yield return Case("stop", "[\"\"]", "stop");
+        yield return Case("stop", $"\"{new string('x', 257)}\"", "stop");
         yield return Case("stop", "7", "stop");
         yield return Case("stop", "[\"a\",null]", "stop[1]");
         yield return Case("stop", $"[{string.Join(',', Enumerable.Repeat("\"x\"", 17))}]", "stop");

@@ -47,11 +47,20 @@ public sealed class HostingTests
         Assert.That((int)response.StatusCode, Is.EqualTo(200));
     }
 
+    [TestCase("v1/models/deepseek-ai/DeepSeek-R1")]
+    [TestCase("v1/models/deepseek-ai%2FDeepSeek-R1")]
+    public async Task A_model_may_be_called_as_on_a_hub(string path)
+    {
+        await using var server = await RunningServer.StartAsync("--model-id=deepseek-ai/DeepSeek-R1");
+        Assert.That(await server.Http.GetStringAsync(path), Does.Contain("\"deepseek-ai/DeepSeek-R1\""));
+        Assert.That(await server.AskAsync(Shared.Chat, Shared.Ask(("model", "deepseek-ai/DeepSeek-R1"), ("max_tokens", 1))), Is.Not.Null);
+    }
+
     [Test]
     public async Task Browsers_are_told_to_run_nothing_else()
     {
         using var response = await Shared.Server.Http.GetAsync("v1/models");
-        Assert.That(response.Headers.GetValues("Content-Security-Policy").Single(), Does.StartWith("default-src 'self';").And.Contain("frame-ancestors 'none'"));
+        Assert.That(response.Headers.GetValues("Content-Security-Policy").Single(), Does.StartWith("default-src 'none';").And.Contain("frame-ancestors 'none'"));
         Assert.That(response.Headers.GetValues("X-Content-Type-Options").Single(), Is.EqualTo("nosniff"));
         Assert.That(response.Headers.Contains("Server"), Is.False);
         Assert.That(response.Headers.Contains("Access-Control-Allow-Origin"), Is.False);
