@@ -42,9 +42,9 @@ public sealed class Conversation
 
     /// <summary>Says something and gets the whole answer.</summary>
     /// <inheritdoc cref="StreamAsync"/>
-    public async Task<GenerationResult> SendAsync(
+    public Task<GenerationResult> SendAsync(
         string message, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => await GenerationResult.CollectAsync(StreamAsync(message, options, cancellationToken)).ConfigureAwait(false);
+        => GenerationResult.CollectAsync(StreamAsync(message, options, cancellationToken));
 
     /// <summary>
     /// Says something and gets the answer piece by piece. Message and answer become part of the conversation with its last piece; where
@@ -55,10 +55,42 @@ public sealed class Conversation
     /// <param name="cancellationToken">Stops the answer.</param>
     /// <exception cref="InvalidOperationException">An answer is being given already.</exception>
     /// <exception cref="ContextLengthExceededException">The conversation has outgrown the context.</exception>
-    public async IAsyncEnumerable<GenerationChunk> StreamAsync(
-        string message, GenerationOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<GenerationChunk> StreamAsync(
+        string message, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
+        return AnswerAsync([new Message(Role.User, message)], options, cancellationToken);
+    }
+
+    /// <summary>Says what the calls of the last answer gave and gets the whole answer to that.</summary>
+    /// <inheritdoc cref="StreamToolResultsAsync"/>
+    public Task<GenerationResult> SendToolResultsAsync(
+        IReadOnlyList<Message> results, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => GenerationResult.CollectAsync(StreamToolResultsAsync(results, options, cancellationToken));
+
+    /// <summary>
+    /// Says what the calls of the last answer gave and gets the answer to that piece by piece; else as <see cref="StreamAsync"/>.
+    /// </summary>
+    /// <param name="results">
+    /// Messages of <see cref="Role.Tool"/>, one for each call, in any order where they have <see cref="Message.ToolCallId"/>.
+    /// </param>
+    /// <param name="options">How to generate, with the tools again.</param>
+    /// <param name="cancellationToken">Stops the answer.</param>
+    /// <exception cref="ArgumentException">There is no result, one is no result, or one is of no call.</exception>
+    /// <exception cref="InvalidOperationException">An answer is being given already.</exception>
+    /// <exception cref="ContextLengthExceededException">The conversation has outgrown the context.</exception>
+    public IAsyncEnumerable<GenerationChunk> StreamToolResultsAsync(
+        IReadOnlyList<Message> results, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(results);
+        return results.Count > 0 && results.All(result => result.Role is Role.Tool)
+            ? AnswerAsync([.. results], options, cancellationToken)
+            : throw new ArgumentException($"Results of tools are messages of the role {Role.Tool}, one at least.", nameof(results));
+    }
+
+    private async IAsyncEnumerable<GenerationChunk> AnswerAsync(
+        Message[] said, GenerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         if (Interlocked.Exchange(ref _answering, 1) != 0)
         {
             throw new InvalidOperationException("The conversation is in the middle of an answer.");
@@ -66,19 +98,20 @@ public sealed class Conversation
 
         try
         {
-            var said = new Message(Role.User, message);
             var answer = new StringBuilder();
-            await foreach (var chunk in _model.StreamAsync([.. _messages, said], options, cancellationToken).ConfigureAwait(false))
+            var calls = new ToolCallCollector();
+            await foreach (var chunk in _model.StreamAsync([.. _messages, .. said], options, cancellationToken).ConfigureAwait(false))
             {
                 if (chunk.Kind is ChunkKind.Answer)
                 {
                     answer.Append(chunk.Text);
                 }
 
+                calls.Add(chunk);
                 if (chunk.FinishReason is not null)
                 {
-                    _messages.Add(said);
-                    _messages.Add(new Message(Role.Assistant, answer.ToString()));
+                    _messages.AddRange(said);
+                    _messages.Add(new Message(Role.Assistant, answer.ToString()) { ToolCalls = calls.ToCalls() });
                 }
 
                 yield return chunk;

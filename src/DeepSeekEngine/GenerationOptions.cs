@@ -93,11 +93,30 @@ public sealed record GenerationOptions
     public ResponseFormat? ResponseFormat { get; init; }
 
     /// <summary>Functions the model may ask to be called. Null: none.</summary>
-    public IReadOnlyList<ToolDefinition>? Tools { get; init; }
+    /// <exception cref="ArgumentException">One of them is null, or two have the same name.</exception>
+    public IReadOnlyList<ToolDefinition>? Tools { get; init => field = Distinct(value); }
 
-    /// <summary>Whether it calls one of <see cref="Tools"/>. Neutral: <see cref="DeepSeekEngine.ToolChoice.Auto"/>.</summary>
+    /// <summary>
+    /// Whether it calls one of <see cref="Tools"/>. Neutral: <see cref="DeepSeekEngine.ToolChoice.Auto"/>. A function that must be called
+    /// is one of them; where one must be there is one.
+    /// </summary>
     public ToolChoice? ToolChoice { get; init; }
 
     /// <summary>Whether a response may have more than one call. Default: true.</summary>
     public bool ParallelToolCalls { get; init; } = true;
+
+    private static ToolDefinition[]? Distinct(IReadOnlyList<ToolDefinition>? tools)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var tool in tools ?? [])
+        {
+            ArgumentNullException.ThrowIfNull(tool, nameof(Tools));
+            if (!names.Add(tool.Name))
+            {
+                throw new ArgumentException($"Two tools are called '{tool.Name}'.", nameof(Tools));
+            }
+        }
+
+        return tools?.ToArray();
+    }
 }

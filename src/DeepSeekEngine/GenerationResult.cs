@@ -27,11 +27,17 @@ public sealed record GenerationResult
     {
         var reasoning = new StringBuilder();
         var answer = new StringBuilder();
+        var calls = new ToolCallCollector();
         var alternatives = new List<TokenAlternatives>();
         GenerationChunk? last = null;
         await foreach (var chunk in chunks.ConfigureAwait(false))
         {
-            (chunk.Kind is ChunkKind.Reasoning ? reasoning : answer).Append(chunk.Text);
+            if (chunk.Kind is not ChunkKind.ToolCall)
+            {
+                (chunk.Kind is ChunkKind.Reasoning ? reasoning : answer).Append(chunk.Text);
+            }
+
+            calls.Add(chunk);
             alternatives.AddRange(chunk.LogProbabilities);
             last = chunk;
         }
@@ -40,6 +46,7 @@ public sealed record GenerationResult
         {
             Reasoning = reasoning.ToString(),
             Text = answer.ToString(),
+            ToolCalls = calls.ToCalls(),
             FinishReason = last!.FinishReason!.Value,
             Usage = last.Usage!,
             LogProbabilities = alternatives,

@@ -56,9 +56,7 @@ internal sealed class RequestTelemetry
         if (_activity is not null)
         {
             _activity.SetTag(TelemetryTags.ResponseModel, _model);
-            _activity.SetTag(
-                TelemetryTags.ResponseFinishReasons,
-                new[] { reason is FinishReason.EndOfText or FinishReason.StopSequence ? "stop" : "length" });
+            _activity.SetTag(TelemetryTags.ResponseFinishReasons, new[] { NameOf(reason) });
             _activity.SetTag(TelemetryTags.InputTokens, usage.PromptTokens);
             _activity.SetTag(TelemetryTags.CachedInputTokens, usage.CachedPromptTokens);
             _activity.SetTag(TelemetryTags.OutputTokens, usage.CompletionTokens);
@@ -80,6 +78,13 @@ internal sealed class RequestTelemetry
             Stop(_activity);
         }
     }
+
+    private static string NameOf(FinishReason reason) => reason switch
+    {
+        FinishReason.EndOfText or FinishReason.StopSequence => "stop",
+        FinishReason.ToolCalls => "tool_calls",
+        _ => "length",
+    };
 
     private static void Stop(Activity activity)
     {

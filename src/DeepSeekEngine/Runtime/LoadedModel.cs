@@ -17,6 +17,7 @@ internal sealed class LoadedModel : IAsyncDisposable
     private readonly ModelConfig _config;
     private readonly DeepSeekTokenizer _tokenizer;
     private readonly ChatTemplate _template;
+    private readonly ToolTokens? _toolTokens;
     private readonly int[] _closeReasoning;
     private int _disposed;
 
@@ -38,6 +39,7 @@ internal sealed class LoadedModel : IAsyncDisposable
             }
 
             _template = ChatTemplate.Load(directory, _tokenizer);
+            _toolTokens = ToolTokens.Find(_tokenizer);
             _closeReasoning = _tokenizer.Encode($"{ThinkSplitter.ClosingTag}\n\n", parseAddedTokens: true);
             var checkpoint = Own(Checkpoint.Open(directory, _config.Fp8));
             cancellationToken.ThrowIfCancellationRequested();
@@ -111,7 +113,7 @@ internal sealed class LoadedModel : IAsyncDisposable
     /// <summary>A conversation, ready for the model to answer.</summary>
     public Prompt Encode(IReadOnlyList<Message> messages, GenerationOptions options)
     {
-        var text = _template.Render(messages, addGenerationPrompt: true);
+        var text = _template.Render(messages, addGenerationPrompt: true, options.Tools);
         var opensReasoning = text.Text.AsSpan().TrimEnd('\n').EndsWith(ThinkSplitter.OpeningTag, StringComparison.Ordinal);
         if (options.ForceThinking && !opensReasoning)
         {
@@ -166,7 +168,8 @@ internal sealed class LoadedModel : IAsyncDisposable
                 EndTokens = [.. _config.EosTokens],
                 Sampler = new Sampler(sampling, Math.Min(_config.VocabSize, _tokenizer.VocabSize)),
                 Text = new ResponseText(
-                    _tokenizer, new ThinkSplitter(prompt.OpensReasoning), new StopSequences(options.StopSequences ?? [])),
+                    _tokenizer, new ThinkSplitter(prompt.OpensReasoning), new StopSequences(options.StopSequences ?? []),
+                    options.Tools is { Count: > 0 } && _toolTokens is not null ? new ToolCallReader(_toolTokens) : null),
                 Telemetry = Engine.Telemetry.Request(prompt.Operation, options),
                 LogProbabilities = options.TopLogProbabilities is { } top ? new LogProbabilities(top, _tokenizer) : null,
             },

@@ -253,7 +253,7 @@ internal sealed class Request
 
         if (Array.IndexOf(_endTokens, token) >= 0)
         {
-            Finish(FinishReason.EndOfText);
+            Finish(_text.HasCalls ? FinishReason.ToolCalls : FinishReason.EndOfText);
             return false;
         }
 
@@ -263,6 +263,10 @@ internal sealed class Request
         if (_text.Stopped)
         {
             Finish(FinishReason.StopSequence);
+        }
+        else if (_text.CallsEnded)
+        {
+            Finish(FinishReason.ToolCalls);
         }
         else if (TokenCount == MaxLength)
         {

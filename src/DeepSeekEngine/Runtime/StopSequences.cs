@@ -88,6 +88,15 @@ internal sealed class StopSequences
     /// <returns>What was held back for a stop sequence that did not come.</returns>
     public ReadOnlySpan<char> Complete() => Matched ? [] : _nodes[_node].Prefix;
 
+    /// <summary>Interrupts the text: no sequence spans what was appended and what will be.</summary>
+    /// <returns>As <see cref="Complete"/> does.</returns>
+    public ReadOnlySpan<char> Interrupt()
+    {
+        ReadOnlySpan<char> held = Complete();
+        _node = Matched ? _node : Root;
+        return held;
+    }
+
     /// <summary>The node of the longest prefix of a stop sequence that the text ends in, a character after that of a given node.</summary>
     private int Next(int node, char c)
     {

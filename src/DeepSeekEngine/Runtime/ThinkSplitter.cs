@@ -62,6 +62,14 @@ internal sealed class ThinkSplitter
         }
     }
 
+    /// <summary>Says that there is no reasoning to come: what was held back is text of the answer. Not within the reasoning.</summary>
+    public void BeginAnswer()
+    {
+        Append([]);
+        Release(_answer);
+        _state = State.Answer;
+    }
+
     /// <summary>Ends the response: what was held back is text. Without a closing tag there is no answer.</summary>
     public void Complete()
     {

@@ -27,6 +27,8 @@ internal sealed class DeepSeekTokenizer
 
     private readonly Dictionary<string, int> _addedTokenIds;
 
+    private readonly HashSet<int> _added;
+
     private readonly HashSet<int> _special;
 
     private readonly Dictionary<string, int> _vocabulary;
@@ -45,6 +47,7 @@ internal sealed class DeepSeekTokenizer
         _vocabulary = file.Vocabulary;
         _addedTokens = file.AddedTokens.Count == 0 ? null : new AddedTokenTrie(file.AddedTokens);
         _addedTokenIds = file.AddedTokens.ToDictionary(token => token.Content, token => token.Id, StringComparer.Ordinal);
+        _added = [.. _addedTokenIds.Values];
         _special = [.. file.AddedTokens.Where(token => token.Special).Select(token => token.Id)];
         _bytes = table.Bytes;
         _starts = table.Starts;
@@ -121,6 +124,9 @@ internal sealed class DeepSeekTokenizer
 
     /// <summary>Whether the token is left out of decoded answers.</summary>
     public bool IsSpecial(int id) => _special.Contains(id);
+
+    /// <summary>Whether the token is one that is cut out of trusted text before anything else, and that no other text is ever encoded as.</summary>
+    public bool IsAdded(int id) => _added.Contains(id);
 
     /// <summary>
     /// The token whose whole content is <paramref name="content"/>: an added token, or one of the vocabulary in its byte alphabet.

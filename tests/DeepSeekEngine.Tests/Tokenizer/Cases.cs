@@ -75,14 +75,20 @@ public sealed record StreamCase(string Text, int[] Ids, string[] TokenBytesHex);
 public sealed record ChatCase(
     string Name, ChatCaseMessage[] Messages, bool AddGenerationPrompt, string? Prompt, int[]? Ids, string? PromptT1Jan2025AndDistills)
 {
-    internal IReadOnlyList<ChatTurn> Turns => [.. Messages.Select(message => new ChatTurn(message.Role, message.Content, message.Calls))];
+    internal IReadOnlyList<Message> Turns => [.. Messages.Select(message => message.Turn)];
 }
 
 public sealed record ChatCaseMessage(string Role, string? Content, ChatCaseCall[]? ToolCalls)
 {
-    internal TemplateToolCall[]? Calls => ToolCalls?.Select(call => new TemplateToolCall(call.Type, call.Function.Name, call.Function.Arguments)).ToArray();
+    internal Message Turn => new(Enum.Parse<Role>(Role, ignoreCase: true), Content ?? "")
+    {
+        ToolCalls = [.. (ToolCalls ?? []).Index().Select(call => call.Item.Call($"call_{call.Index}"))],
+    };
 }
 
-public sealed record ChatCaseCall(string Type, ChatCaseFunction Function);
+public sealed record ChatCaseCall(string Type, ChatCaseFunction Function)
+{
+    internal ToolCall Call(string id) => new(id, Function.Name, Function.Arguments);
+}
 
 public sealed record ChatCaseFunction(string Name, string Arguments);

@@ -52,14 +52,13 @@ public sealed class DistillTokenizerTests
         Assert.That(Chats().Select(chat => chat.Name), Is.EqualTo(DistillCases.PromptsOf0528.Select(chat => chat.Name)));
         foreach ((ChatCase chat, DistillPrompt expected) in Chats().Zip(DistillCases.PromptsOf0528))
         {
-            ChatTurn[] turns = [.. chat.Turns.Select(turn => turn with { Content = turn.Content ?? "" })];
-            PromptText prompt = template.Render(turns, chat.AddGenerationPrompt);
+            PromptText prompt = template.Render(chat.Turns, chat.AddGenerationPrompt);
             List<int> ids = [];
             tokenizer.Encode(prompt, ids);
 
             Assert.That(prompt.Text, Is.EqualTo(expected.Prompt), chat.Name);
             Assert.That(ids[0], Is.EqualTo(tokenizer.BosToken), chat.Name);
-            Assert.That(ids.Count(id => id == tokenizer.FindToken("<｜User｜>")), Is.EqualTo(turns.Count(turn => turn.Role == "user")),
+            Assert.That(ids.Count(id => id == tokenizer.FindToken("<｜User｜>")), Is.EqualTo(chat.Turns.Count(turn => turn.Role is Role.User)),
                 chat.Name);
         }
     }

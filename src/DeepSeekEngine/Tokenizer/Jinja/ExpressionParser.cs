@@ -10,6 +10,11 @@ internal sealed class ExpressionParser(TokenStream tokens)
 {
     private static readonly string[] s_comparisons = ["==", "!=", "<", "<=", ">", ">="];
 
+    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+
+    /// <summary>The variables that the expressions parsed so far read.</summary>
+    public IReadOnlySet<string> Names => _names;
+
     public Expression Parse()
     {
         tokens.Enter();
@@ -141,6 +146,12 @@ internal sealed class ExpressionParser(TokenStream tokens)
         return withFilters ? ParseFiltersAndTests(value) : value;
     }
 
+    private Name ParseName(Token token)
+    {
+        _names.Add(token.Text);
+        return new Name(token.Position, token.Text);
+    }
+
     private Expression ParsePrimary()
     {
         Token token = tokens.Take();
@@ -152,7 +163,7 @@ internal sealed class ExpressionParser(TokenStream tokens)
                     "true" or "True" => new Literal(token.Position, true),
                     "false" or "False" => new Literal(token.Position, false),
                     "none" or "None" => new Literal(token.Position, null),
-                    _ => new Name(token.Position, token.Text),
+                    _ => ParseName(token),
                 };
             case TokenKind.String:
                 return new Literal(token.Position, PromptText.Trusted(token.Text));

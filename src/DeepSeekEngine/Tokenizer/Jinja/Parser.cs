@@ -15,11 +15,14 @@ internal sealed class Parser
         _expressions = new ExpressionParser(_tokens);
     }
 
+    /// <param name="source">The template.</param>
+    /// <param name="names">The variables it reads.</param>
     /// <exception cref="UnsupportedModelException">The template uses something that is no Jinja or is not supported.</exception>
-    public static IReadOnlyList<Statement> Parse(TemplateSource source)
+    public static IReadOnlyList<Statement> Parse(TemplateSource source, out IReadOnlySet<string> names)
     {
         Parser parser = new(source);
         List<Statement> statements = parser.ParseBody();
+        names = parser._expressions.Names;
         return parser._tokens.Current.Kind == TokenKind.End
             ? statements
             : throw parser._tokens.Unexpected("the end of the template");

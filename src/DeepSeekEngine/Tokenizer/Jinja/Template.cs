@@ -23,6 +23,8 @@ internal sealed class Template
 
     private readonly IReadOnlyList<Statement> _statements;
 
+    private readonly IReadOnlySet<string> _names;
+
     /// <summary>Parses a template.</summary>
     /// <param name="path">The file it comes from, for messages.</param>
     /// <param name="text">The template.</param>
@@ -36,8 +38,11 @@ internal sealed class Template
         }
 
         _source = new TemplateSource(path, text);
-        _statements = Parser.Parse(_source);
+        _statements = Parser.Parse(_source, out _names);
     }
+
+    /// <summary>Whether the template reads a variable of that name anywhere.</summary>
+    public bool Reads(string name) => _names.Contains(name);
 
     /// <summary>Renders the template.</summary>
     /// <param name="variables">What the template can name.</param>

@@ -1,0 +1,168 @@
+using System.Text;
+using DeepSeekEngine.Constraints;
+using NUnit.Framework;
+
+namespace DeepSeekEngine.Tests.Constraints;
+
+/// <summary>
+/// Chooses tokens as a model would that knows nothing: by random logits of several kinds. After a number of tokens it hurries to an end, so
+/// that there is an answer to judge.
+/// </summary>
+internal sealed class AnswerDriver
+{
+    private const int MaxTokens = 5000;
+
+    /// <summary>What to close first in a hurry; anything else comes after these.</summary>
+    private const string Closers = "}]\":,0123456789ntf-.aeiou[{";
+
+    private readonly Vocabularies.Vocabulary _vocabulary;
+
+    private readonly Random _random;
+
+    private readonly float[] _logits;
+
+    private readonly ulong[][] _favourites;
+
+    public AnswerDriver(Vocabularies.Vocabulary vocabulary, int seed)
+    {
+        _vocabulary = vocabulary;
+        _random = new Random(seed);
+        _logits = [.. Enumerable.Range(0, vocabulary.Tokens.Size).Select(_ => _random.NextSingle())];
+        _favourites = [Of("{}[]:,\" \n"), Of("\"abcdefghijklmnopqrstuvwxyz"), Of("0123456789.-eE,]}"), Of("\\u0123456789abcdefDd8\"/nrt"), Of("{[\":a")];
+    }
+
+    /// <summary>An answer that a grammar allows.</summary>
+    /// <param name="grammar">The grammar.</param>
+    /// <param name="patience">After how many tokens to hurry.</param>
+    /// <param name="names">Names of members that may be required.</param>
+    /// <param name="inspect">Called before each token is chosen.</param>
+    public string Answer(Grammar grammar, int patience, IReadOnlyList<string> names, Action<Matcher>? inspect = null)
+    {
+        var matcher = _vocabulary.Begin(grammar);
+        List<int> answer = [];
+        var kind = _random.Next(8);
+        while (answer.Count < MaxTokens)
+        {
+            var allowed = matcher.Allowed();
+            Assert.That(TokenMask.Tokens(allowed), Is.Not.Empty, () => $"dead end after {Text(answer)}");
+            Assert.That(TokenMask.Contains(allowed, _vocabulary.End), Is.EqualTo(matcher.MayEnd));
+            inspect?.Invoke(matcher);
+            var token = answer.Count < patience ? Choose(allowed, kind) : Hurry(allowed);
+            if (token == _vocabulary.End)
+            {
+                return Text(answer);
+            }
+
+            Assert.That(matcher.MustEnd, Is.False, "something is allowed though the answer must end");
+            matcher.Accept(token);
+            answer.Add(token);
+            if (answer.Count >= patience && Text(answer).EndsWith('"') && Spell(grammar, answer, names) is { } name)
+            {
+                foreach (var part in name)
+                {
+                    matcher.Accept(part);
+                    answer.Add(part);
+                }
+            }
+        }
+
+        Assert.Fail($"no end after {Text(answer)[..500]}");
+        return "";
+    }
+
+    public string Text(IReadOnlyList<int> answer) => _vocabulary.Tokenizer.Decode([.. answer], skipSpecial: false);
+
+    private int Choose(ReadOnlySpan<ulong> allowed, int kind)
+    {
+        if (kind == 0)
+        {
+            float[] logits = [.. _logits];
+            TokenMask.Apply(allowed, logits);
+            return Array.IndexOf(logits, logits.Max());
+        }
+
+        if (kind <= _favourites.Length && _random.Next(10) > 0)
+        {
+            var favourites = _favourites[kind - 1].ToArray();
+            for (var word = 0; word < favourites.Length; word++)
+            {
+                favourites[word] &= allowed[word];
+            }
+
+            if (TokenMask.Tokens(favourites) is { Length: > 0 } some)
+            {
+                return some[_random.Next(some.Length)];
+            }
+        }
+
+        var all = TokenMask.Tokens(allowed);
+        return all[_random.Next(all.Length)];
+    }
+
+    private int Hurry(ReadOnlySpan<ulong> allowed)
+    {
+        if (TokenMask.Contains(allowed, _vocabulary.End))
+        {
+            return _vocabulary.End;
+        }
+
+        foreach (var closer in Closers)
+        {
+            if (TokenMask.Contains(allowed, _vocabulary.ByteTokens[closer]) && _random.Next(6) > 0)
+            {
+                return _vocabulary.ByteTokens[closer];
+            }
+        }
+
+        var rest = new List<int>();
+        foreach (var token in _vocabulary.ByteTokens)
+        {
+            if (token > 0 && TokenMask.Contains(allowed, token))
+            {
+                rest.Add(token);
+            }
+        }
+
+        return rest[_random.Next(rest.Count)];
+    }
+
+    /// <summary>The tokens of one of some names, with its closing quote, that may follow an answer.</summary>
+    private List<int>? Spell(Grammar grammar, List<int> answer, IReadOnlyList<string> names)
+    {
+        foreach (var name in names)
+        {
+            var matcher = _vocabulary.Begin(grammar);
+            answer.ForEach(matcher.Accept);
+            List<int> tokens = [.. Encoding.UTF8.GetBytes(name + '"').Select(value => _vocabulary.ByteTokens[value])];
+            if (tokens.TrueForAll(token =>
+            {
+                var isAllowed = matcher.Allows(token);
+                if (isAllowed)
+                {
+                    matcher.Accept(token);
+                }
+
+                return isAllowed;
+            }))
+            {
+                return tokens;
+            }
+        }
+
+        return null;
+    }
+
+    private ulong[] Of(string characters)
+    {
+        var mask = new ulong[_vocabulary.Tokens.MaskLength];
+        for (var token = 0; token < _vocabulary.Tokens.Size; token++)
+        {
+            if (_vocabulary.Tokens.IsText(token) && !_vocabulary.Tokens.Bytes(token).ContainsAnyExcept(Encoding.ASCII.GetBytes(characters)))
+            {
+                TokenMask.Add(mask, token);
+            }
+        }
+
+        return mask;
+    }
+}

@@ -1,0 +1,64 @@
+using DeepSeekEngine.Constraints;
+using NUnit.Framework;
+
+namespace DeepSeekEngine.Tests.Constraints;
+
+/// <summary>Whatever tokens are chosen of those allowed, the answer ends, is JSON and satisfies its schema.</summary>
+public class ConstrainedAnswerTests
+{
+    private const int Batches = 12;
+
+    private const int SchemasOfBatch = 30;
+
+    [Test]
+    public void RandomAnswersSatisfyRandomSchemas([Range(0, Batches - 1)] int batch)
+    {
+        var tried = 0;
+        for (var seed = batch * SchemasOfBatch; seed < (batch + 1) * SchemasOfBatch; seed++)
+        {
+            var schema = new SchemaGenerator(seed).Schema();
+            Grammar grammar;
+            try
+            {
+                grammar = Grammar.JsonSchema(schema);
+            }
+            catch (UnsupportedSchemaException e) when (e.Message.Contains("No value satisfies", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            tried++;
+            Judge(schema, grammar, SchemaGenerator.Names, seed);
+        }
+
+        Assert.That(tried, Is.GreaterThan(SchemasOfBatch / 2), "schemas that something satisfies");
+    }
+
+    [TestCaseSource(typeof(RealisticSchemas), nameof(RealisticSchemas.Cases))]
+    public void RandomAnswersSatisfyRealisticSchemas(RealisticSchemas.Case given)
+    {
+        for (var seed = 0; seed < 4; seed++)
+        {
+            Judge(given.Schema, Grammar.JsonSchema(given.Schema), given.Names, seed);
+        }
+    }
+
+    [Test]
+    public void RandomAnswersAreJson()
+    {
+        for (var seed = 0; seed < 20; seed++)
+        {
+            Judge("true", Grammar.Json(), [], seed);
+        }
+    }
+
+    private static void Judge(string schema, Grammar grammar, IReadOnlyList<string> names, int seed)
+    {
+        var judge = new SchemaJudge(schema);
+        foreach (var vocabulary in new[] { Vocabularies.Real, Vocabularies.Tiny })
+        {
+            var answer = new AnswerDriver(vocabulary, seed).Answer(grammar, patience: 5 + (seed % 60), names);
+            Assert.That(judge.Objection(answer), Is.Null, () => $"seed {seed}: {answer}\nof {schema}");
+        }
+    }
+}

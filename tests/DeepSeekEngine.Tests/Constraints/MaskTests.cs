@@ -1,0 +1,93 @@
+using DeepSeekEngine.Constraints;
+using NUnit.Framework;
+
+namespace DeepSeekEngine.Tests.Constraints;
+
+/// <summary>Masks are what stepping each token by itself gives, whether they were kept or are computed anew.</summary>
+public class MaskTests
+{
+    [Test]
+    public void MasksAllowWhatSteppingAllows([Range(0, 39)] int seed)
+    {
+        Grammar grammar;
+        try
+        {
+            grammar = seed % 4 == 0 ? Grammar.Json() : Grammar.JsonSchema(new SchemaGenerator(seed).Schema());
+        }
+        catch (UnsupportedSchemaException e) when (e.Message.Contains("No value satisfies", StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        Compare(Vocabularies.Tiny, grammar, seed, step: 1);
+    }
+
+    [TestCaseSource(typeof(RealisticSchemas), nameof(RealisticSchemas.Cases))]
+    public void MasksOfTheRealVocabularyAllowWhatSteppingAllows(RealisticSchemas.Case given)
+        => Compare(Vocabularies.Real, Grammar.JsonSchema(given.Schema), given.Name.Length, step: 37);
+
+    private static void Compare(Vocabularies.Vocabulary vocabulary, Grammar grammar, int seed, int step)
+    {
+        var compared = 0;
+        new AnswerDriver(vocabulary, seed).Answer(grammar, patience: 25, SchemaGenerator.Names, matcher =>
+        {
+            var allowed = matcher.Allowed();
+            for (var token = compared++ % step; token < vocabulary.Tokens.Size; token += step)
+            {
+                if (TokenMask.Contains(allowed, token) != matcher.Allows(token))
+                {
+                    Assert.Fail($"token {token}, '{vocabulary.Tokenizer.Decode([token], false)}': the mask says {TokenMask.Contains(allowed, token)}");
+                }
+            }
+        });
+    }
+
+    [Test]
+    public void ObjectsEndAndBeginAgainWithinOneToken()
+    {
+        // Keys that begin in a token that ended another key are what masks leave undecided, so let tokens be that long.
+        foreach (var answer in new[] { "{\"a\":1,\"b\":2}", "{\"\":{},\"a\":[{\"\":0}]}" })
+        {
+            Assert.That(AcceptanceTests.Refusal(Grammar.Json(), Vocabularies.Tiny, answer), Is.Null);
+        }
+    }
+
+    [Test]
+    public void LogitsOfTokensThatAreNotAllowedBecomeNegativeInfinity([Values(0, 1, 63, 64, 65, 200, 1000)] int tokens)
+    {
+        var random = new Random(tokens);
+        var allowed = new ulong[(tokens + 63) / 64];
+        for (var word = 0; word < allowed.Length; word++)
+        {
+            allowed[word] = random.Next(4) switch { 0 => 0, 1 => ulong.MaxValue, _ => (ulong)random.NextInt64() };
+        }
+
+        float[] logits = [.. Enumerable.Range(0, tokens).Select(token => token % 7 == 0 ? float.NaN : random.NextSingle())];
+        float[] expected = [.. logits];
+        for (var token = 0; token < tokens; token++)
+        {
+            if ((allowed[token / 64] >> (token % 64) & 1) == 0)
+            {
+                expected[token] = float.NegativeInfinity;
+            }
+        }
+
+        TokenMask.Apply(allowed, logits);
+
+        Assert.That(logits, Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void MasksShorterThanTheLogitsAreRefused()
+        => Assert.That(() => TokenMask.Apply(new ulong[1], new float[65]), Throws.TypeOf<ArgumentOutOfRangeException>());
+
+    [Test]
+    public void ManyMatchersShareMasks()
+    {
+        var grammar = Grammar.JsonSchema(new SchemaGenerator(1).Schema());
+        var answers = new string[8];
+        Parallel.For(0, answers.Length, i => answers[i] = new AnswerDriver(Vocabularies.Tiny, 5).Answer(grammar, 40, SchemaGenerator.Names));
+
+        Assert.That(answers.Distinct().Count(), Is.EqualTo(1));
+    }
+}
