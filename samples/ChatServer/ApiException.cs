@@ -23,7 +23,7 @@ internal sealed class ApiException(int status, string message, string? param = n
     public static ApiException NotSupported(string param, string? advice = null)
         => BadRequest($"'{param}' is not supported here.{(advice is null ? "" : $" {advice}")}", param, "unsupported_parameter");
 
-    /// <summary>What the engine says of an argument, without the name that has in its interface.</summary>
+    /// <summary>What the engine says of an argument, without the name that has there.</summary>
     public static ApiException BadRequest(Exception exception, string? param, string code = "invalid_value")
         => BadRequest(exception.Message.Split(" (Parameter '", 2)[0], param, code);
 

@@ -45,18 +45,18 @@ internal static class GenerationMapping
         });
     }
 
-    /// <summary>Makes options, and says of a value that is out of its range which field it is of.</summary>
+    /// <summary>Makes options, and says of a value that they refuse which field it is of.</summary>
     public static GenerationOptions Checked(Func<GenerationOptions> make)
     {
         try
         {
             return make();
         }
-        catch (ArgumentOutOfRangeException exception)
+        catch (ArgumentException exception)
         {
-            var param = JsonNamingPolicy.SnakeCaseLower.ConvertName(exception.ParamName!);
-            var problem = exception.Message.Split(" (Parameter", 2)[0].Replace(exception.ParamName!, param, StringComparison.Ordinal);
-            throw ApiException.BadRequest(problem, param);
+            // The engine's options are called as the fields are, but for the case of their letters.
+            var refusal = ApiException.BadRequest(exception, JsonNamingPolicy.SnakeCaseLower.ConvertName(exception.ParamName!));
+            throw ApiException.BadRequest(refusal.Message.Replace(exception.ParamName!, refusal.Param, StringComparison.Ordinal), refusal.Param);
         }
     }
 

@@ -127,6 +127,23 @@ public sealed class ChatTests
     }
 
     [Test]
+    public async Task Calls_and_their_results_are_part_of_a_conversation()
+    {
+        var messages = JsonNode.Parse(
+            """
+            [{"role":"user","content":"What is 47 + 58?"},
+             {"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"add","arguments":"{\"a\":47,\"b\":58}"}}]},
+             {"role":"tool","tool_call_id":"call_1","content":"105"}]
+            """)!;
+        var with = await Shared.Server.AskAsync(Shared.Chat, Shared.Ask(("messages", messages), ("max_tokens", 1)));
+        Assert.That((int)with["usage"]!["prompt_tokens"]!, Is.GreaterThan(30), "They are in the prompt.");
+
+        messages[2]!["tool_call_id"] = "call_2";
+        using var response = await Shared.Server.PostAsync(Shared.Chat, Shared.Ask(("messages", messages.DeepClone())).ToJsonString());
+        Assert.That((string?)(await Errors.CheckAsync(response, 400))["message"], Does.Contain("call_2"));
+    }
+
+    [Test]
     public async Task Characters_are_written_as_they_are()
     {
         var response = await Shared.Server.PostAsync(Shared.Chat, Shared.Ask(("model", "größer <b>")).ToJsonString());

@@ -60,7 +60,13 @@ public sealed class ErrorTests
         yield return Case("response_format", """{"type":"xml"}""", "response_format.type");
         yield return Case("response_format", """{"type":"json_schema"}""", "response_format.json_schema.schema");
         yield return Case("tools", """[{"type":"retrieval"}]""", "tools[0]");
+        yield return Case("response_format", """{"type":"json_schema","json_schema":{"schema":{"type":"circle"}}}""", "response_format");
+        yield return Case("response_format", """{"type":"json_schema","json_schema":{"schema":{"unevaluatedItems":false}}}""", "response_format");
+        yield return Case("response_format", """{"type":"json_schema","json_schema":{"schema":7}}""", "response_format");
         yield return Case("tools", "[null]", "tools[0]");
+        yield return Case("tools", """[{"type":"function","function":{"name":"no spaces"}}]""", "tools[0]");
+        yield return Case("tools", """[{"type":"function","function":{"name":"f","parameters":[]}}]""", "tools[0]");
+        yield return Case("tools", """[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"f"}}]""", "tools");
         yield return Case("tool_choice", "\"required\"", "tool_choice");
         yield return Case("tool_choice", "\"perhaps\"", "tool_choice");
         yield return Case("tool_choice", """{"type":"function","function":{"name":"f"}}""", "tool_choice");
