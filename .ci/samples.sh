@@ -14,3 +14,6 @@ grep -q "47 + 58 = 105 (.* tokens of reasoning)" <<< "$client"
 agent=$(dotnet run --no-build --project samples/Agent)
 echo "$agent"
 grep -q "47 + 58 = 105" <<< "$agent"
+# Tests ask the server; here it is started as the documentation tells, where there is no model, so that it ends.
+server=$(dotnet run --no-build --project samples/ChatServer -- samples/models --urls http://127.0.0.1:0 2>&1) && exit 1
+grep "^$PWD/samples/models.*config.json" <<< "$server"

@@ -26,6 +26,7 @@ Action<Options>? command = args.FirstOrDefault() switch
     "transformers" => TransformersCommand.Run,
     "gpu" => GpuCommand.Run,
     "serve" => ServeCommand.Run,
+    "server" => ServerCommand.Run,
     "paging" => PagingCommand.Run,
     "gguf" => GgufCommand.Run,
     "quality" => QualityCommand.Run,

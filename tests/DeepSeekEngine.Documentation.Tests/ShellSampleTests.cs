@@ -51,6 +51,8 @@ public sealed partial class ShellSampleTests
     [TestCase("benchmarks/nothing.sh")]
     [TestCase(Benchmarks + "nothing")]
     [TestCase(Benchmarks + "ops --nothing 1")]
+    [TestCase("dotnet run --project samples/Nothing")]
+    [TestCase("dotnet run --project samples/ChatServer -- /models/DeepSeek-R1 --nothing 1")]
     public void A_command_that_is_not_there_is_found_out(string command) => Assert.That(IsThere(command), Is.False);
 
     /// <summary>The commands of a block, without comments and with its aliases and those of the page's earlier blocks in full.</summary>
@@ -71,20 +73,31 @@ public sealed partial class ShellSampleTests
     {
         ["dotnet", "test"] => true,
         _ when command.StartsWith(Benchmarks, StringComparison.Ordinal) => IsBenchmark(command[Benchmarks.Length..]),
+        _ when Sample().Match(command) is { Success: true } sample => IsSample(sample.Groups["project"].Value, sample.Groups["arguments"].Value),
         [var script, ..] => script.Contains('/') && File.Exists(Path.Combine(TestPaths.RepositoryRoot, script)),
         _ => false,
     };
 
     private static bool IsBenchmark(string arguments)
     {
-        var files = Directory.GetFiles(Path.Combine(TestPaths.RepositoryRoot, "benchmarks"), "*.cs", SearchOption.AllDirectories);
-        var source = string.Join('\n', files.Select(File.ReadAllText));
+        var source = SourceOf(Path.Combine(TestPaths.RepositoryRoot, "benchmarks"));
         var words = arguments.Split(' ');
-        var options = words.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word => word[2..]);
         return words[0] == "--filter"
             || source.Contains($"\"{words[0]}\" =>", StringComparison.Ordinal)
-            && options.All(option => source.Contains($"\"{option}\"", StringComparison.Ordinal));
+            && Options(words).All(option => source.Contains($"\"{option[2..]}\"", StringComparison.Ordinal));
     }
+
+    private static bool IsSample(string project, string arguments)
+    {
+        var folder = Path.Combine(TestPaths.RepositoryRoot, "samples", project);
+        return Directory.Exists(folder)
+            && Options(arguments.Split(' ')).All(option => SourceOf(folder).Contains($"\"{option}\"", StringComparison.Ordinal));
+    }
+
+    private static IEnumerable<string> Options(string[] words) => words.Where(word => word.StartsWith("--", StringComparison.Ordinal) && word != "--");
+
+    private static string SourceOf(string folder)
+        => string.Join('\n', Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
 
     /// <summary>Runs a command line, in which <c>deepseek</c> is the tool as it was built and to which a question is typed.</summary>
     private static async Task<(int Code, string Output, string Error)> RunAsync(string command, string folder)
@@ -115,6 +128,9 @@ public sealed partial class ShellSampleTests
 
     [GeneratedRegex("(^|[|] )(dotnet run (-c Release )?--project src/DeepSeekEngine.Tool -- |deepseek )")]
     private static partial Regex Tool();
+
+    [GeneratedRegex("^dotnet run (-c Release )?--project samples/(?<project>\\w+)(?<arguments>.*)$")]
+    private static partial Regex Sample();
 
     [GeneratedRegex(" +#.*$")]
     private static partial Regex Comment();

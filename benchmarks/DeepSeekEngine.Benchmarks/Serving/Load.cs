@@ -38,18 +38,11 @@ internal sealed record Load(TimeSpan Duration, IReadOnlyList<Usage> Requests)
     }
 
     /// <summary>Milliseconds to the first token that this share of the requests kept to.</summary>
-    public double FirstToken(double share) => Percentile(Requests.Select(usage => usage.TimeToFirstToken.TotalMilliseconds), share);
+    public double FirstToken(double share) => Statistics.Percentile(Requests.Select(usage => usage.TimeToFirstToken.TotalMilliseconds), share);
 
     /// <summary>Milliseconds for each token after the first that this share of the requests kept to.</summary>
     public double PerToken(double share)
-        => Percentile(Requests.Where(usage => usage.TokensPerSecond > 0).Select(usage => 1000 / usage.TokensPerSecond), share);
-
-    /// <summary>The smallest value that at least this share of all is not above.</summary>
-    private static double Percentile(IEnumerable<double> values, double share)
-    {
-        var sorted = values.Order().ToArray();
-        return sorted[Math.Max(0, (int)Math.Ceiling(share * sorted.Length) - 1)];
-    }
+        => Statistics.Percentile(Requests.Where(usage => usage.TokensPerSecond > 0).Select(usage => 1000 / usage.TokensPerSecond), share);
 
     /// <summary>A sum of as many numbers as the prompt is to be long, unlike others from its first number.</summary>
     private static string Question(DeepSeekModel model, Random random, int prompt)

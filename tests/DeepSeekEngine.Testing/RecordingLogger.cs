@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging;
 
-namespace DeepSeekEngine.Extensions.AI.Tests;
+namespace DeepSeekEngine.Testing;
 
 /// <summary>Keeps what is logged, and holds the thread that loads at a certain stage.</summary>
-internal sealed class RecordingLogger : ILoggerProvider, ILogger
+public sealed class RecordingLogger : ILoggerProvider, ILogger
 {
     private readonly List<string> _lines = [];
 
