@@ -66,6 +66,15 @@ public class AcceptanceTests
     [TestCase("-0.0e-0")]
     public void PlainJsonIsAllowed(string text) => Assert.That(Refusal(Grammar.Json(), Vocabularies.Real, text), Is.Null);
 
+    [TestCase("""{"definitions": {"a~/b": {"const": 1}}, "$ref": "#/definitions/a~0~1b"}""", "1")]
+    [TestCase("""{"$id": "https://example.org/s", "$defs": {"é x": {"const": 1}}, "$ref": "https://example.org/s#/$defs/%C3%A9%20x"}""", "1")]
+    [TestCase("""{"type": "object", "title": "t", "default": {}, "examples": [1], "deprecated": true, "readOnly": false, "writeOnly": false}""", "{}")]
+    [TestCase("""{"enum": [1e2, 1.50]}""", "1e2")]
+    [TestCase("""{"minLength": 2.0, "maxLength": 2}""", "\"\\ud83d\\ude00x\"")]
+    [TestCase("""{"type": "string", "maxItems": 0, "minProperties": 5, "minimum": 3}""", "\"\"")]
+    public void WhatAnotherValidatorDoesNotSayIsAllowedToo(string schema, string text)
+        => Assert.That(Refusal(Grammar.JsonSchema(schema), Vocabularies.Real, text), Is.Null);
+
     [Test]
     public void NestingEndsAtTheDepthReadersRead()
     {

@@ -12,8 +12,11 @@ internal sealed class AnswerDriver
 {
     private const int MaxTokens = 5000;
 
-    /// <summary>What to close first in a hurry; anything else comes after these.</summary>
-    private const string Closers = "}]\":,0123456789ntf-.aeiou[{";
+    /// <summary>What ends a value soonest, outside of strings.</summary>
+    private const string Closers = "}]\":,0123456789ntf-.aeul[{";
+
+    /// <summary>What the patterns of the tests ask for.</summary>
+    private static readonly byte[] s_asked = Encoding.UTF8.GetBytes("abcxyz 012_-éüαω\\n\\u@.");
 
     private readonly Vocabularies.Vocabulary _vocabulary;
 
@@ -47,7 +50,16 @@ internal sealed class AnswerDriver
             Assert.That(TokenMask.Tokens(allowed), Is.Not.Empty, () => $"dead end after {Text(answer)}");
             Assert.That(TokenMask.Contains(allowed, _vocabulary.End), Is.EqualTo(matcher.MayEnd));
             inspect?.Invoke(matcher);
-            var token = answer.Count < patience ? Choose(allowed, kind) : Hurry(allowed);
+            var isHurried = answer.Count >= patience;
+            if (isHurried && IsInString(answer) && !TokenMask.Contains(allowed, _vocabulary.ByteTokens['"']) && _random.Next(4) == 0
+                && Spell(grammar, answer, names) is { } name)
+            {
+                name.ForEach(matcher.Accept);
+                answer.AddRange(name);
+                continue;
+            }
+
+            var token = isHurried ? Hurry(allowed, IsInString(answer)) : Choose(allowed, kind);
             if (token == _vocabulary.End)
             {
                 return Text(answer);
@@ -56,17 +68,9 @@ internal sealed class AnswerDriver
             Assert.That(matcher.MustEnd, Is.False, "something is allowed though the answer must end");
             matcher.Accept(token);
             answer.Add(token);
-            if (answer.Count >= patience && Text(answer).EndsWith('"') && Spell(grammar, answer, names) is { } name)
-            {
-                foreach (var part in name)
-                {
-                    matcher.Accept(part);
-                    answer.Add(part);
-                }
-            }
         }
 
-        Assert.Fail($"no end after {Text(answer)[..500]}");
+        Assert.Fail($"no end after {Text(answer)}");
         return "";
     }
 
@@ -99,31 +103,45 @@ internal sealed class AnswerDriver
         return all[_random.Next(all.Length)];
     }
 
-    private int Hurry(ReadOnlySpan<ulong> allowed)
+    private int Hurry(ReadOnlySpan<ulong> allowed, bool isInString)
     {
         if (TokenMask.Contains(allowed, _vocabulary.End))
         {
             return _vocabulary.End;
         }
 
-        foreach (var closer in Closers)
+        foreach (var closer in isInString ? "\"" : Closers)
         {
-            if (TokenMask.Contains(allowed, _vocabulary.ByteTokens[closer]) && _random.Next(6) > 0)
+            if (TokenMask.Contains(allowed, _vocabulary.ByteTokens[closer]))
             {
                 return _vocabulary.ByteTokens[closer];
             }
         }
 
-        var rest = new List<int>();
-        foreach (var token in _vocabulary.ByteTokens)
+        var (asked, rest) = (new List<int>(), new List<int>());
+        for (var value = 0; value < _vocabulary.ByteTokens.Length; value++)
         {
-            if (token > 0 && TokenMask.Contains(allowed, token))
+            if (_vocabulary.ByteTokens[value] is > 0 and var token && TokenMask.Contains(allowed, token))
             {
-                rest.Add(token);
+                (s_asked.Contains((byte)value) ? asked : rest).Add(token);
             }
         }
 
-        return rest[_random.Next(rest.Count)];
+        var from = rest.Count == 0 || (asked.Count > 0 && _random.Next(4) > 0) ? asked : rest;
+        return from[_random.Next(from.Count)];
+    }
+
+    private bool IsInString(List<int> answer)
+    {
+        var isInString = false;
+        var isEscaped = false;
+        foreach (var character in Text(answer))
+        {
+            isInString ^= character == '"' && !isEscaped;
+            isEscaped = character == '\\' && !isEscaped;
+        }
+
+        return isInString;
     }
 
     /// <summary>The tokens of one of some names, with its closing quote, that may follow an answer.</summary>

@@ -9,7 +9,7 @@ internal sealed class SchemaGenerator(int seed)
     public static readonly string[] Names = ["a", "ab", "id", "name", "type", "x-y", "élan", "next", "items", "k\"q", "😀"];
 
     private static readonly string[] s_patterns =
-        ["^[a-z]+$", "b", "^a.c$", "^(yes|no)$", "^\\d{3}-\\d{4}$", "[^x]", "^\\w+ \\w+$", "é|ü", "^[😀-😂]{1,3}$", "^x?y*z+$", "\\n", "^.{2}$"];
+        ["^[a-z]+$", "b", "^a.c$", "^(yes|no)$", "^\\d{3}-\\d{4}$", "[^x]", "^\\w+ \\w+$", "é|ü", "^[α-ω]{1,3}$", "^x?y*z+$", "\\n", "^.{2}$"];
 
     private static readonly string[] s_formats = ["date", "time", "date-time", "email", "hostname", "ipv4", "uuid"];
 
