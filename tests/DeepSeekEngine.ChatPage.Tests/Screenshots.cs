@@ -1,7 +1,6 @@
 using DeepSeekEngine.Testing;
 using Microsoft.Playwright;
 using NUnit.Framework;
-using static Microsoft.Playwright.Assertions;
 
 namespace DeepSeekEngine.ChatPage.Tests;
 
@@ -34,36 +33,16 @@ internal sealed class Screenshots : PageTest
             await reply.FinishAsync(prompt: 29, completion: 612, reasoning: 214);
         });
         await Button("New chat").ClickAsync();
-        await TakeAsync("empty-light");
-        await AskAsync(Samples.Question);
-        await Expect(Thinking).ToContainTextAsync("Let me check it");
-        await TakeAsync("thinking-light");
-        await Expect(Page.Locator(".figures")).ToBeVisibleAsync();
-        await TakeAsync("end-light");
+        await AskAndWaitAsync(Samples.Question);
         await Thinking.Locator("summary").ClickAsync();
         await ToTopAsync();
-        await TakeAsync("page-light");
+        await TakeAsync("light");
         await Button("Switch between light and dark").ClickAsync();
-        await TakeAsync("page-dark");
         await Thinking.Locator("summary").ClickAsync();
         await ToTopAsync();
-        await TakeAsync("folded-dark");
-        await Button("Settings").ClickAsync();
-        await Page.GetByLabel("Temperature").FillAsync("9");
-        await Button("Save").ClickAsync();
-        await TakeAsync("settings-dark");
-        await Page.Keyboard.PressAsync("Escape");
+        await TakeAsync("dark");
         await Page.SetViewportSizeAsync(390, 780);
-        await ToTopAsync();
-        await TakeAsync("phone-dark");
-        await Button("Chats and settings").ClickAsync();
-        await TakeAsync("phone-drawer-dark");
-        await Page.Keyboard.PressAsync("Escape");
-        Server.Script.Clear();
-        Answers(reply => reply.RefuseAsync(429, "16 requests are waiting already.", retryAfter: 5));
-        await AskAsync("And what of cube roots?");
-        await Expect(Page.Locator(".error:visible")).ToBeVisibleAsync();
-        await TakeAsync("phone-error-dark");
+        await TakeAsync("phone");
     }
 
     private Task ToTopAsync() => Page.Locator("#scroller").EvaluateAsync("scroller => scroller.scrollTop = 0");
