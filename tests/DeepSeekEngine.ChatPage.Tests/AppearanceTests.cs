@@ -27,10 +27,9 @@ internal sealed class AppearanceTests : PageTest
     public async Task A_phone_scrolls_in_one_direction_alone(int width, int height)
     {
         await Page.SetViewportSizeAsync(width, height);
-        Answers(
-            Samples.Answer + $"\n\n{new string('x', 300)} https://example.org/{new string('y', 300)}\n\n\\[{string.Concat(Enumerable.Repeat("a + ", 100))}b\\]",
-            Samples.Reasoning);
-        await AskAndWaitAsync($"{Samples.Question} {new string('z', 300)}");
+        var wide = $"{Word('x')} https://example.org/{Word('y')}\n\n\\[{string.Concat(Enumerable.Repeat("a + ", 100))}b\\]\n\n| {Word('z')} | b |\n|---|---|\n| 1 | 2 |";
+        Answers($"{Samples.Answer}\n\n{wide}", Samples.Reasoning);
+        await AskAndWaitAsync($"{Samples.Question} {Word('q')}");
         await Thinking.Locator("summary").ClickAsync();
         await Expect(Thinking).ToContainTextAsync("Let me check it");
         var overflow = await Page.EvaluateAsync<string[]>("""
@@ -42,6 +41,8 @@ internal sealed class AppearanceTests : PageTest
         await Expect(Question).ToBeInViewportAsync(new() { Ratio = 1 });
         var send = (await Button("Send").BoundingBoxAsync())!;
         Assert.That(send.X + send.Width, Is.LessThanOrEqualTo(width));
+
+        static string Word(char letter) => new(letter, 300);
     }
 
     [Test]

@@ -210,6 +210,11 @@ internal sealed class ConversationTests : PageTest
         await AskAndWaitAsync("Hello");
         await Expect(Answer).ToHaveTextAsync("Works.");
         await Expect(Page.GetByText("This browser has no room to keep this chat.")).ToBeVisibleAsync();
+        await Button("Settings").ClickAsync();
+        await Page.GetByLabel("Temperature").FillAsync("0.5");
+        await Button("Save").ClickAsync();
+        await AskAndWaitAsync("Again");
+        Assert.That(Server.Requests[1].GetProperty("temperature").GetDouble(), Is.EqualTo(0.5));
     }
 
     [Test]
@@ -289,6 +294,14 @@ internal sealed class ConversationTests : PageTest
         Assert.That(await ClipboardAsync(), Is.EqualTo("var x = 1 < 2;"));
         await Button("Copy answer").ClickAsync();
         Assert.That(await ClipboardAsync(), Is.EqualTo(Text));
+
+        // As in a page that comes unencrypted from another machine.
+        await Page.EvaluateAsync("() => Object.defineProperty(navigator, 'clipboard', { value: undefined })");
+        await Button("Copy question").FocusAsync();
+        await Page.Keyboard.PressAsync("Enter");
+        await Expect(Button("Copied").First).ToBeFocusedAsync();
+        await Question.PressAsync("Control+V");
+        await Expect(Question).ToHaveValueAsync("Code?");
 
         Task<string> ClipboardAsync() => Page.EvaluateAsync<string>("() => navigator.clipboard.readText()");
     }

@@ -129,6 +129,17 @@ internal sealed class ErrorTests : PageTest
     }
 
     [Test]
+    public async Task An_error_that_follows_a_key_takes_the_place_of_the_one_before()
+    {
+        Server.Key = "sk-right";
+        Answers(reply => reply.RefuseAsync(500, "The model is not well."));
+        await AskAsync("Hello");
+        await Page.GetByLabel("API key").FillAsync("sk-right");
+        await Button("Use it").ClickAsync();
+        await Expect(Alert.Locator("p")).ToHaveTextAsync("The model is not well.");
+    }
+
+    [Test]
     public async Task Whoever_gives_no_key_is_told_what_the_server_said()
     {
         Server.Key = "sk-right";

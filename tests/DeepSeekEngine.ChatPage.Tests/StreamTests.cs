@@ -126,7 +126,9 @@ internal sealed class StreamTests : PageTest
             await steps.WaitAsync(reply.Gone);
             await reply.ReasonAsync("done.");
             await reply.SayAsync("\n\n");
-            await reply.SayAsync("It is 4.");
+            await reply.SayAsync("It is");
+            await steps.WaitAsync(reply.Gone);
+            await reply.SayAsync(" 4.");
             await reply.FinishAsync();
         });
         await AskAsync("2 + 2?");
@@ -134,6 +136,9 @@ internal sealed class StreamTests : PageTest
         await Expect(Thinking).ToContainTextAsync("Let me see:");
         await Page.Clock.FastForwardAsync(12_000);
         await Expect(Thinking.Locator("summary")).ToHaveTextAsync(new Regex("^Thinking… 1[2-9] s$"));
+        steps.Release();
+        await Expect(Answer).ToHaveTextAsync("It is");
+        await Page.Clock.FastForwardAsync(60_000);
         steps.Release();
         await Expect(Answer).ToHaveTextAsync("It is 4.");
         await Expect(Thinking.Locator("summary")).ToHaveTextAsync(new Regex("^Thought for (1[2-9]|2.) s$"));
@@ -256,6 +261,10 @@ internal sealed class StreamTests : PageTest
         await Expect(Page.GetByText("Line 2.39.")).ToBeInViewportAsync();
         await Expect(Button("To the end")).ToBeHiddenAsync();
         steps.Release();
+        await Page.Locator("#scroller").EvaluateAsync("scroller => scroller.scrollTop = 0");
+        await Expect(Button("To the end")).ToBeVisibleAsync();
+        await Button("New chat").ClickAsync();
+        await Expect(Button("To the end")).ToBeHiddenAsync();
     }
 
     [Test]

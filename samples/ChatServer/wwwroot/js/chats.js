@@ -11,7 +11,7 @@ export const loadChat = id => load(beginning + id);
 /** The identifier of the chat that is kept under a name of the storage, if one is. */
 export const idOf = name => name.startsWith(beginning) ? name.slice(beginning.length) : null;
 
-export const newChat = () => ({ id: crypto.randomUUID?.() ?? String(Date.now()), updated: Date.now(), messages: [] });
+export const newChat = () => ({ id: crypto.getRandomValues(new Uint32Array(4)).join('-'), updated: Date.now(), messages: [] });
 
 /** False where the browser could not keep it. */
 export const saveChat = chat => write(beginning + chat.id, chat);

@@ -13,7 +13,7 @@ export function confirmDeletion(title) {
 }
 
 /** The key of the server's interface, kept until the tab is closed. */
-export const storedKey = () => read('key', sessionStorage);
+export const storedKey = () => read('key', 'sessionStorage');
 
 /** Lets the buttons that leave a dialog do so; were they its form's, Enter in a field would press them. */
 export function wireDialogs() {
@@ -31,9 +31,9 @@ export async function askForKey() {
   }
   const key = input.value.trim();
   if (key === '') {
-    remove('key', sessionStorage);
+    remove('key', 'sessionStorage');
     return null;
   }
-  write('key', key, sessionStorage);
+  write('key', key, 'sessionStorage');
   return key;
 }

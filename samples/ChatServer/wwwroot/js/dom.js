@@ -41,7 +41,8 @@ export async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    said = 'Copying is not allowed here';
+    said = copySelected(text) ? said : 'Copying is not allowed here';
+    button.focus();
   }
   button.setAttribute('aria-label', said);
   button.title = said;
@@ -51,4 +52,15 @@ export async function copy(text, button) {
     button.title = label;
     button.classList.remove('done');
   }, 1500);
+}
+
+// The way for a page that comes unencrypted from another machine, to which browsers give no clipboard.
+function copySelected(text) {
+  const field = element('textarea', { class: 'hidden', 'aria-hidden': 'true', readonly: true });
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const copied = document.execCommand('copy');
+  field.remove();
+  return copied;
 }

@@ -5,10 +5,12 @@ export class Follow {
   #scroller;
   #following = true;
   #top = 0;
+  #changed;
 
   /** `changed` is told whether the end is being followed. */
   constructor(scroller, changed) {
     this.#scroller = scroller;
+    this.#changed = changed;
     scroller.addEventListener('scroll', () => {
       const { scrollTop, scrollHeight, clientHeight } = scroller;
       if (scrollHeight - clientHeight - scrollTop < nearEnd) {
@@ -31,5 +33,6 @@ export class Follow {
   toEnd() {
     this.#following = true;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#changed(true);
   }
 }

@@ -28,11 +28,11 @@ const follow = new Follow(document.getElementById('scroller'), following => toEn
 const sidebar = new Sidebar({ open, delete: removeChat });
 const composer = new Composer({ send, stop: stopCurrent });
 let leaving = false;
-let current = chats.find(chat => chat.id === read('current', sessionStorage)) ?? newChat();
+let current = chats.find(chat => chat.id === read('current', 'sessionStorage')) ?? newChat();
 
 function open(chat) {
   current = chat;
-  write('current', chat.id, sessionStorage);
+  write('current', chat.id, 'sessionStorage');
   views.clear();
   list.replaceChildren();
   show();
@@ -100,7 +100,7 @@ async function answer(chat) {
   chat.updated = Date.now();
   running.set(chat.id, stopping);
   chats.splice(0, chats.length, chat, ...chats.filter(other => other !== chat));
-  write('current', chat.id, sessionStorage);
+  write('current', chat.id, 'sessionStorage');
   keep(chat);
   show();
   follow.toEnd();
@@ -140,6 +140,7 @@ async function ask(reply, body, signal, changed) {
       return;
     }
     Object.assign(reply, { state: 'streaming', error: null });
+    changed();
   }
 }
 
@@ -159,6 +160,7 @@ async function removeChat(chat) {
     open(newChat());
   } else {
     show();
+    document.getElementById('new-chat').focus();
   }
 }
 

@@ -147,7 +147,9 @@ export class AnswerView {
     }
     setText(this.figures, figures(message));
     this.error.hidden = message.state !== 'failed';
-    if (message.state === 'failed' && this.error.childElementCount === 0) {
+    if (message.state !== 'failed') {
+      this.error.replaceChildren();
+    } else if (this.error.childElementCount === 0) {
       this.error.append(element('p', {}, message.error?.message ?? 'The answer failed.'), this.#retryButton());
     }
   }
@@ -184,12 +186,12 @@ export function duration(milliseconds) {
 }
 
 function figures({ usage, firstAfter, rate }) {
-  const count = (value, what) => Number.isFinite(value) && value !== null ? `${value.toLocaleString('en')} ${what}` : null;
+  const count = (value, what) => Number.isFinite(value) ? `${value.toLocaleString('en')} ${what}` : null;
   return [
     count(usage?.completion, 'tokens'),
     usage?.reasoning ? count(usage.reasoning, 'of them thinking') : null,
-    Number.isFinite(rate) && rate !== null ? `${rate.toFixed(1)} tokens/s` : null,
-    Number.isFinite(firstAfter) && firstAfter !== null ? `first after ${(firstAfter / 1000).toFixed(2)} s` : null,
+    Number.isFinite(rate) ? `${rate.toFixed(1)} tokens/s` : null,
+    Number.isFinite(firstAfter) ? `first after ${(firstAfter / 1000).toFixed(2)} s` : null,
     count(usage?.prompt, 'in the prompt'),
   ].filter(part => part !== null).join(' · ');
 }

@@ -36,14 +36,19 @@ export class Sidebar {
 
   /** Lists the chats, those marked that are being answered. */
   show(chats, current, running) {
+    const focused = document.activeElement?.closest('#chats li') === null ? null : document.activeElement;
     this.#list.replaceChildren(...chats.map(chat => {
       const title = titleOf(chat);
-      return element('li', {},
+      return element('li', { 'data-chat': chat.id },
         element('button', {
           type: 'button', class: 'chat', 'aria-current': chat === current ? 'true' : null, title, click: () => this.actions.open(chat),
         }, element('span', {}, title), running.has(chat.id) ? element('span', { class: 'pulse', role: 'img', 'aria-label': 'is being answered' }) : null),
         iconButton('delete', `Delete chat: ${title}`, () => this.actions.delete(chat)));
     }));
+    if (focused !== null) {
+      const item = [...this.#list.children].find(({ dataset }) => dataset.chat === focused.closest('li').dataset.chat);
+      item?.querySelector(focused.matches('.chat') ? '.chat' : '.icon-button').focus();
+    }
   }
 
   // What is outside of a drawer's reach must be outside of the keyboard's too.

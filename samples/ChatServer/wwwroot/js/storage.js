@@ -1,27 +1,34 @@
 const prefix = 'deepseek-engine.';
 
-/** What the browser keeps for this page. Where it keeps nothing (private windows, a full disk) the page still works, until it is closed. */
-export function read(name, storage = localStorage) {
+// What the browser did not take: private windows keep nothing, and a disk can be full. The page works with it until it is closed.
+const unkept = new Map();
+
+/** A value that was written before, or null. The area is `localStorage`, or `sessionStorage` for what one tab has. */
+export function read(name, area = 'localStorage') {
   try {
-    return JSON.parse(storage.getItem(prefix + name));
+    return JSON.parse(unkept.get(name) ?? globalThis[area].getItem(prefix + name));
   } catch {
     return null;
   }
 }
 
-/** False where it could not be kept. */
-export function write(name, value, storage = localStorage) {
+/** False where the browser will not keep it. */
+export function write(name, value, area = 'localStorage') {
+  const text = JSON.stringify(value);
   try {
-    storage.setItem(prefix + name, JSON.stringify(value));
+    globalThis[area].setItem(prefix + name, text);
+    unkept.delete(name);
     return true;
   } catch {
+    unkept.set(name, text);
     return false;
   }
 }
 
-export function remove(name, storage = localStorage) {
+export function remove(name, area = 'localStorage') {
+  unkept.delete(name);
   try {
-    storage.removeItem(prefix + name);
+    globalThis[area].removeItem(prefix + name);
   } catch {
     // Nothing was kept.
   }
