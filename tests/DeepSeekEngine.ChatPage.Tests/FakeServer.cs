@@ -21,7 +21,7 @@ internal sealed class FakeServer : IAsyncDisposable
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types dompurify";
 
-    private const string Path = "/deep/seek";
+    private const string PathBase = "/deep/seek";
 
     private readonly WebApplication _application;
     private readonly ConcurrentQueue<JsonElement> _requests = [];
@@ -52,8 +52,8 @@ internal sealed class FakeServer : IAsyncDisposable
         var application = builder.Build();
         application.Urls.Add("http://127.0.0.1:0");
         var server = new FakeServer(application);
-        var files = new PhysicalFileProvider(System.IO.Path.Combine(TestPaths.RepositoryRoot, "samples", "ChatServer", "wwwroot"));
-        application.UsePathBase(Path);
+        var files = new PhysicalFileProvider(Path.Combine(TestPaths.RepositoryRoot, "samples", "ChatServer", "wwwroot"));
+        application.UsePathBase(PathBase);
         application.Use((context, next) =>
         {
             context.Response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
@@ -66,7 +66,7 @@ internal sealed class FakeServer : IAsyncDisposable
         application.MapGet("/v1/models", server.ListModelsAsync);
         application.MapPost("/v1/chat/completions", server.AnswerAsync);
         await application.StartAsync();
-        server.Address = new Uri(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First() + Path + "/");
+        server.Address = new Uri(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First() + PathBase + "/");
         return server;
     }
 

@@ -85,10 +85,12 @@ internal sealed class HostileOutputTests : PageTest
         await AskAndWaitAsync("<img src=x onerror=hacked=1>");
         await Thinking.Locator("summary").ClickAsync();
         await Expect(Page.Locator(".reasoning > *").First).ToBeVisibleAsync();
+        await Expect(Page.Locator("[aria-busy=true]:visible")).ToHaveCountAsync(0);
         await AskAndWaitAsync("And in pieces");
         await CheckAsync();
         await Page.ReloadAsync();
         await Expect(Answer).ToBeVisibleAsync();
+        await Expect(Page.Locator("[aria-busy=true]:visible")).ToHaveCountAsync(0);
         await CheckAsync();
     }
 

@@ -88,6 +88,7 @@ internal abstract class PageTest
         var answers = await Page.Locator(".footer:visible").CountAsync();
         await AskAsync(text);
         await Expect(Page.Locator(".footer:visible")).ToHaveCountAsync(answers + 1);
+        await Expect(Page.Locator("[aria-busy=true]:visible")).ToHaveCountAsync(0);
     }
 
     protected ILocator Button(string name) => Page.GetByRole(AriaRole.Button, new() { Name = name, Exact = true });

@@ -8,8 +8,8 @@ internal static class Samples
     public const string Reasoning = """
         The user wants Newton's method for \(f(x) = x^2 - 2\). The step is \(x - f(x)/f'(x)\), which simplifies to the mean of \(x\) and \(2/x\).
 
-        The error squares each time, up to a constant, so the number of correct digits doubles. Let me check it from \(x_0 = 1\): 1.5, then
-        1.41666…, then 1.4142156…. Yes: 1, 3, 6, 12 digits.
+        The error squares each time, up to a constant, so the number of correct digits doubles. Let me check it from \(x_0 = 1\):
+        1.5, then 1.41666…, then 1.4142156…. Yes: 1, 3, 6, 12 digits.
 
         I'll show the iteration, a small table and code that stops when nothing changes any more.
         """;

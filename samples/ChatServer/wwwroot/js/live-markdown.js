@@ -1,5 +1,8 @@
 import { parseBlocks, renderBlocks, renderPlain } from './markdown.js';
-import { patchChildren } from './patch.js';
+import { patchChildren, truncateChildren } from './patch.js';
+
+// Milliseconds after which the page is given back to its reader, who sees the rest in later frames.
+const slice = 50;
 
 // Of the time, at most a fifth is spent on drawing, however long the block is that grows.
 const pause = 4;
@@ -9,12 +12,13 @@ export class LiveMarkdown {
   #container;
   #drawn;
   #text = '';
+  #partial = true;
   #settledText = 0;
   #settledNodes = 0;
   #frame = 0;
   #notBefore = 0;
 
-  /** `drawn` is called after each change of what is shown. */
+  /** `drawn` is called after each change of what is shown; until all is, the container is busy. */
   constructor(container, drawn) {
     this.#container = container;
     this.#drawn = drawn;
@@ -22,45 +26,70 @@ export class LiveMarkdown {
 
   /** Shows the text, which begins with what was given before, at the next frame that has time for it. */
   grow(text) {
-    this.#text = normalise(text);
-    if (this.#frame === 0) {
-      this.#frame = requestAnimationFrame(time => this.#drawWhenDue(time));
-    }
+    this.#set(text, true);
+    this.#schedule();
   }
 
-  /** Shows the whole text now. */
+  /** Shows the whole text, as much of it as can be now. */
   finish(text) {
-    cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
+    this.#set(text, false);
+    this.#draw();
+  }
+
+  #set(text, partial) {
     this.#text = normalise(text);
-    this.#draw(false);
+    this.#partial = partial;
+    this.#container.setAttribute('aria-busy', 'true');
   }
 
-  #drawWhenDue(time) {
-    if (time < this.#notBefore) {
-      this.#frame = requestAnimationFrame(next => this.#drawWhenDue(next));
-      return;
+  #schedule() {
+    if (this.#frame === 0) {
+      this.#frame = requestAnimationFrame(time => {
+        this.#frame = 0;
+        if (time < this.#notBefore) {
+          this.#schedule();
+        } else {
+          this.#draw();
+        }
+      });
     }
-    this.#frame = 0;
+  }
+
+  #draw() {
     const start = performance.now();
-    this.#draw(true);
-    const end = performance.now();
-    this.#notBefore = end + pause * (end - start);
+    const rest = this.#text.slice(this.#settledText);
+    const blocks = parseBlocks(rest, this.#partial);
+    const spent = performance.now() - start;
+    if (blocks === null) {
+      this.#drawTail(renderPlain(rest));
+    } else if (this.#settle(blocks.splice(0, settledBlocks(blocks, rest)), start + Math.max(slice, 2 * spent))) {
+      this.#drawTail(renderBlocks(blocks));
+    } else {
+      this.#schedule();
+    }
+    const now = performance.now();
+    this.#notBefore = now + pause * (now - start);
+    this.#drawn();
   }
 
-  #draw(partial) {
-    const rest = this.#text.slice(this.#settledText);
-    const blocks = parseBlocks(rest, partial);
-    if (blocks === null) {
-      patchChildren(this.#container, this.#settledNodes, renderPlain(rest));
-    } else {
-      const settled = settledBlocks(blocks, rest);
-      const before = renderBlocks(blocks.slice(0, settled));
-      patchChildren(this.#container, this.#settledNodes, [...before, ...renderBlocks(blocks.slice(settled))]);
-      this.#settledNodes += before.length;
-      this.#settledText += blocks.slice(0, settled).reduce((sum, block) => sum + block.raw.length, 0);
+  // Draws blocks for good; false where the time was over before all were.
+  #settle(blocks, deadline) {
+    for (const block of blocks) {
+      if (performance.now() > deadline) {
+        return false;
+      }
+      const nodes = renderBlocks([block]);
+      patchChildren(this.#container, this.#settledNodes, nodes);
+      this.#settledNodes += nodes.length;
+      this.#settledText += block.raw.length;
     }
-    this.#drawn();
+    return true;
+  }
+
+  #drawTail(nodes) {
+    patchChildren(this.#container, this.#settledNodes, nodes);
+    truncateChildren(this.#container, this.#settledNodes + nodes.length);
+    this.#container.setAttribute('aria-busy', this.#partial);
   }
 }
 
@@ -74,5 +103,6 @@ function settledBlocks(blocks, text) {
     settled--;
     rest = (blocks[settled]?.raw ?? '') + rest;
   } while (settled > 0 && !rest.trimStart().includes('\n'));
-  return text.startsWith(blocks.slice(0, Math.max(settled, 0)).map(block => block.raw).join('')) ? Math.max(settled, 0) : 0;
+  settled = Math.max(settled, 0);
+  return text.startsWith(blocks.slice(0, settled).map(block => block.raw).join('')) ? settled : 0;
 }

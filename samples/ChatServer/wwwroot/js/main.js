@@ -94,12 +94,14 @@ function stopCurrent() {
 
 async function answer(chat) {
   const reply = pendingAnswer();
-  const body = { messages: toRequest(chat, loadSettings().system.trim()), ...toRequestFields(loadSettings()) };
+  const settings = loadSettings();
+  const body = { messages: toRequest(chat, settings.system.trim()), ...toRequestFields(settings) };
   const stopping = new AbortController();
   chat.messages.push(reply);
   chat.updated = Date.now();
   running.set(chat.id, stopping);
-  chats.splice(0, chats.length, chat, ...chats.filter(other => other !== chat));
+  forget(chat.id);
+  chats.unshift(chat);
   write('current', chat.id, 'sessionStorage');
   keep(chat);
   show();
@@ -154,13 +156,20 @@ async function removeChat(chat) {
     return;
   }
   running.get(chat.id)?.abort();
-  chats.splice(chats.indexOf(chat), 1);
+  forget(chat.id);
   deleteChat(chat);
   if (chat === current) {
     open(newChat());
   } else {
     show();
     document.getElementById('new-chat').focus();
+  }
+}
+
+function forget(id) {
+  const index = chats.findIndex(chat => chat.id === id);
+  if (index >= 0) {
+    chats.splice(index, 1);
   }
 }
 
@@ -179,11 +188,8 @@ onChangeElsewhere(name => {
   if (id === null || running.has(id)) {
     return;
   }
-  const index = chats.findIndex(chat => chat.id === id);
   const chat = loadChat(id);
-  if (index >= 0) {
-    chats.splice(index, 1);
-  }
+  forget(id);
   if (chat !== null) {
     chats.push(chat);
     chats.sort((a, b) => b.updated - a.updated);

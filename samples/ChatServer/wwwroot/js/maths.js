@@ -16,7 +16,8 @@ export const mathsExtensions = render => [
   {
     name: 'mathsBlock',
     level: 'block',
-    start: source => source.match(/\n {0,3}(?:\$\$|\\\[)/)?.index,
+    // Asked for once a paragraph, which ends at the first empty line.
+    start: source => source.split('\n\n', 1)[0].match(/\n {0,3}(?:\$\$|\\\[)/)?.index,
     tokenizer(source) {
       const indent = source.match(/^ {0,3}/)[0].length;
       const token = formula(source, indent, this.lexer.options.partial);

@@ -94,7 +94,6 @@ export class AnswerView {
     this.thinking.hidden = message.reasoning.trim() === '';
     this.waiting.hidden = !running || !isEmpty(message);
     this.answer.hidden = !answering;
-    this.answer.setAttribute('aria-busy', running);
     this.footer.hidden = running || isEmpty(message);
     this.#drawReasoning();
     if (running) {

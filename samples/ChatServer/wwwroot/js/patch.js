@@ -1,6 +1,6 @@
 /**
  * Makes the children of a parent from the given index on equal to the wanted nodes, touching only what differs: text that grows keeps its node,
- * so nothing flickers and what a reader has selected or opened stays so.
+ * so nothing flickers and what a reader has selected or opened stays so. What follows them is left as it is.
  */
 export function patchChildren(parent, from, wanted) {
   let current = parent.childNodes[from] ?? null;
@@ -15,10 +15,12 @@ export function patchChildren(parent, from, wanted) {
     }
     current = next;
   }
-  while (current !== null) {
-    const next = current.nextSibling;
-    current.remove();
-    current = next;
+}
+
+/** Removes the children of a parent from the given index on. */
+export function truncateChildren(parent, from) {
+  while (parent.childNodes.length > from) {
+    parent.lastChild.remove();
   }
 }
 
@@ -27,7 +29,9 @@ function patchNode(current, wanted) {
     growText(current, wanted.data);
   } else if (current.nodeType === Node.ELEMENT_NODE && wanted.nodeType === Node.ELEMENT_NODE
     && current.cloneNode(false).isEqualNode(wanted.cloneNode(false))) {
-    patchChildren(current, 0, [...wanted.childNodes]);
+    const children = [...wanted.childNodes];
+    patchChildren(current, 0, children);
+    truncateChildren(current, children.length);
   } else {
     current.replaceWith(wanted);
   }
