@@ -120,7 +120,7 @@ internal sealed class Alphabet
         return new Alphabet(pieces);
     }
 
-    /// <summary>The symbol of a code point. Takes time in proportion to the logarithm of how often symbols change along the code points.</summary>
+    /// <summary>The symbol of a code point, in time that grows with the logarithm of how often symbols change along them.</summary>
     public int SymbolOf(int scalar)
     {
         int at = _first.BinarySearch(scalar);

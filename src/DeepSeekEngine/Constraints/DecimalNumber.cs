@@ -25,7 +25,8 @@ internal readonly record struct DecimalNumber
     public int Sign => Coefficient.Sign;
 
     /// <summary>The digits before the point, "0" where there are none.</summary>
-    public string IntegerDigits => BigInteger.Divide(BigInteger.Abs(Coefficient), BigInteger.Pow(10, Scale)).ToString(CultureInfo.InvariantCulture);
+    public string IntegerDigits
+        => BigInteger.Divide(BigInteger.Abs(Coefficient), BigInteger.Pow(10, Scale)).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The digits behind the point.</summary>
     public string FractionDigits => Scale == 0
@@ -88,5 +89,7 @@ internal readonly record struct DecimalNumber
     }
 
     private static UnsupportedSchemaException Unsupported(string text)
-        => new(ExpressionReader.Shown(text), $"no number of at most {MaxDigits} digits on either side of the point, which a bound has to be");
+        => new(
+            ExpressionReader.Shown(text),
+            $"no number of at most {MaxDigits} digits on either side of the point, which a bound has to be");
 }

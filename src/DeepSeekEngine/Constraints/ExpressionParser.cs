@@ -29,7 +29,8 @@ internal sealed class ExpressionParser
         if (pattern.Length > MaxLength)
         {
             throw new UnsupportedSchemaException(
-                ExpressionReader.Shown(pattern), $"the regular expression has {pattern.Length} characters; at most {MaxLength} are supported");
+                ExpressionReader.Shown(pattern),
+                $"the regular expression has {pattern.Length} characters; at most {MaxLength} are supported");
         }
 
         ExpressionParser parser = new(pattern);

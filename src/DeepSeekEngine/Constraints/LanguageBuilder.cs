@@ -26,7 +26,7 @@ internal abstract class LanguageBuilder<TKey>(Alphabet alphabet, string location
 
     /// <summary>Says where a state goes.</summary>
     /// <param name="key">The state.</param>
-    /// <param name="targets">One for each symbol, all <see cref="TextLanguage.Dead"/>; a <see cref="StateOf"/> where the state goes on.</param>
+    /// <param name="targets">One for each symbol, all <see cref="TextLanguage.Dead"/>; a <see cref="StateOf"/> where it goes on.</param>
     protected abstract void Step(TKey key, Span<int> targets);
 
     /// <summary>The number of a state.</summary>

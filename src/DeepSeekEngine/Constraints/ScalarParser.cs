@@ -135,7 +135,8 @@ internal sealed class ScalarParser(ExpressionReader reader)
         {
             string digits = reader.TakeUntil('}');
             return IsHexadecimal(digits)
-                && int.TryParse(digits.TrimStart('0').PadLeft(1, '0'), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value)
+                && int.TryParse(
+                    digits.TrimStart('0').PadLeft(1, '0'), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value)
                 && Rune.IsValid(value)
                     ? value
                     : throw reader.Error(position, "'\\u{...}' that is no scalar value's hexadecimal number");

@@ -59,11 +59,15 @@ public sealed partial class NumberLanguageTests
             ];
             foreach (BigInteger value in values)
             {
-                Assert.That(language.Accepts(value.ToString(CultureInfo.InvariantCulture)), Is.EqualTo(value >= min && value <= max), $"{value} in {min}..{max}");
+                Assert.That(
+                    language.Accepts(value.ToString(CultureInfo.InvariantCulture)), Is.EqualTo(value >= min && value <= max),
+                    $"{value} in {min}..{max}");
             }
 
             // As many texts as values: each is written in one way.
-            Assert.That((BigInteger)language.CountFrom(language.Start, long.MaxValue), Is.EqualTo(BigInteger.Min(max - min + 1, long.MaxValue)));
+            Assert.That(
+                (BigInteger)language.CountFrom(language.Start, long.MaxValue),
+                Is.EqualTo(BigInteger.Min(max - min + 1, long.MaxValue)));
         }
     }
 

@@ -131,7 +131,8 @@ public sealed class PatternLanguageTests
             for (int step = 0; step < 20 && state != TextLanguage.Dead; step++)
             {
                 Assert.That(language.Completion(state, RandomExpression.Alphabet + "_\n-"), Is.Not.Null, pattern);
-                int[] following = [.. RandomExpression.Alphabet.Select(c => language.Next(state, c)).Where(next => next != TextLanguage.Dead)];
+                int[] following =
+                    [.. RandomExpression.Alphabet.Select(c => language.Next(state, c)).Where(next => next != TextLanguage.Dead)];
                 state = following.Length == 0 ? TextLanguage.Dead : following[random.Next(following.Length)];
             }
         }
@@ -215,7 +216,9 @@ public sealed class PatternLanguageTests
     {
         Assert.That(Refusal(new string('(', 100_000) + new string(')', 100_000)).Message, Does.Contain("200000 characters"));
         Assert.That(Refusal(new string('(', 10_000) + new string(')', 10_000)).Message, Does.Contain("deep"));
-        Assert.That(Refusal(string.Concat(Enumerable.Range(0, 3000).Select(i => $@"[\p{{L}}{(char)(0x4E00 - i)}]"))).Message, Does.Contain("ranges"));
+        Assert.That(
+            Refusal(string.Concat(Enumerable.Range(0, 3000).Select(i => $@"[\p{{L}}{(char)(0x4E00 - i)}]"))).Message,
+            Does.Contain("ranges"));
     }
 
     private static UnsupportedSchemaException Refusal(string pattern)

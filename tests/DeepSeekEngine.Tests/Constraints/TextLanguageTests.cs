@@ -89,7 +89,8 @@ public sealed class TextLanguageTests
         Assert.That(language.CountFrom(language.Start, long.MaxValue), Is.EqualTo(words.Length));
         Assert.That(Refusal(() => TextLanguage.Literals([new string('a', 1_000_000)])), Does.Contain("literals").And.Contain("states"));
         Assert.That(
-            Refusal(() => TextLanguage.Literals(Enumerable.Range(0x4E00, 20_000).Select(c => new string((char)c, 3)))), Does.Contain("literals"));
+            Refusal(() => TextLanguage.Literals(Enumerable.Range(0x4E00, 20_000).Select(c => new string((char)c, 3)))),
+            Does.Contain("literals"));
     }
 
     [Test]
@@ -140,7 +141,8 @@ public sealed class TextLanguageTests
                 Assert.That(state == TextLanguage.Dead ? 0 : language.CountFrom(state, 1000), Is.EqualTo(expected), prefix);
                 if (state != TextLanguage.Dead)
                 {
-                    bool longer = literals.Any(literal => literal.Length > prefix.Length && literal.StartsWith(prefix, StringComparison.Ordinal));
+                    bool longer = literals.Any(
+                        literal => literal.Length > prefix.Length && literal.StartsWith(prefix, StringComparison.Ordinal));
                     Assert.That(language.CanContinue(state), Is.EqualTo(longer), prefix);
                 }
             }
@@ -156,7 +158,9 @@ public sealed class TextLanguageTests
         TextLanguage four = TextLanguage.Length(4, 4);
         TextLanguage endless = TextLanguage.Pattern("a*b", wholeText: true);
 
-        Assert.That(three.CountFrom(three.Start, long.MaxValue), Is.EqualTo(1 + Scalars + (Scalars * Scalars) + (Scalars * Scalars * Scalars)));
+        Assert.That(
+            three.CountFrom(three.Start, long.MaxValue),
+            Is.EqualTo(1 + Scalars + (Scalars * Scalars) + (Scalars * Scalars * Scalars)));
         Assert.That(four.CountFrom(four.Start, long.MaxValue), Is.EqualTo(long.MaxValue));
         Assert.That(four.CountFrom(four.Start, 12), Is.EqualTo(12));
         Assert.That(endless.CountFrom(endless.Start, 12), Is.EqualTo(12));
