@@ -29,7 +29,7 @@ internal sealed class MaskCache(TokenVocabulary vocabulary)
 
         if (!Volatile.Read(ref _old).TryGetValue(key, out mask))
         {
-            mask = new MaskWalk(vocabulary).Walk(from, state);
+            mask = new MaskWalk(vocabulary).Walk(from, state, state.Wider is { } wider ? Get(from, wider) : null);
         }
 
         Keep(key, mask);

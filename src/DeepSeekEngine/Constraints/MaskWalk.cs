@@ -16,11 +16,26 @@ internal sealed class MaskWalk(TokenVocabulary vocabulary)
 
     private readonly ulong[] _mask = new ulong[vocabulary.MaskLength];
 
+    /// <summary>[depth]: what the state has become on the way to a node.</summary>
     private Place[] _path = [];
 
-    public StateMask Walk(NodeSet from, State state)
+    /// <summary>[depth]: what the wider state has become.</summary>
+    private Place?[] _widerPath = [];
+
+    /// <summary>What <paramref name="state"/> makes of the tokens, from some nodes on.</summary>
+    /// <param name="from">The nodes.</param>
+    /// <param name="state">The state.</param>
+    /// <param name="wider">What <see cref="State.Wider"/> makes of them; null if there is none.</param>
+    public StateMask Walk(NodeSet from, State state, StateMask? wider)
     {
-        var start = PlaceOf(StackSet.Of(state, Frame.NoMark, StackSet.Finished), isUndecided: false);
+        var start = StartOf(state);
+        var widerStart = state.Wider is { } other ? StartOf(other) : null;
+        if (wider is not null)
+        {
+            wider.AddTo(_mask);
+            _rest.UnionWith(wider.Rest.Nodes.ToArray());
+        }
+
         foreach (var node in from.Nodes)
         {
             if (state.MayPop)
@@ -28,7 +43,7 @@ internal sealed class MaskWalk(TokenVocabulary vocabulary)
                 _rest.Add(node);
             }
 
-            WalkBelow(node, start);
+            WalkBelow(node, start, widerStart);
         }
 
         if (from.HasRoot)
@@ -44,18 +59,24 @@ internal sealed class MaskWalk(TokenVocabulary vocabulary)
         return new StateMask(_mask, NodeSet.Of(_rest), [.. _undecided]);
     }
 
-    private void WalkBelow(int top, Place start)
+    private void WalkBelow(int top, Place start, Place? wider)
     {
         var nodes = vocabulary.Nodes;
         int depth = nodes[top].Depth;
-        SetPlace(0, start);
+        SetPlaces(0, start, wider);
         for (var i = top + 1; i < nodes[top].End;)
         {
             ref readonly var node = ref nodes[i];
-            var parent = _path[node.Depth - depth - 1];
-            var place = parent.Next[node.Byte] ??= Step(parent, node.Byte);
-            if (place.IsDead)
+            var place = Next(_path[node.Depth - depth - 1], node.Byte);
+            var widerPlace = _widerPath[node.Depth - depth - 1] is { } parent ? Next(parent, node.Byte) : null;
+            if (place == widerPlace || place.IsDead)
             {
+                // From where the two are the same, the wider state's mask is right already.
+                if (place != widerPlace && widerPlace is not null)
+                {
+                    Remove(i, node.End);
+                }
+
                 i = node.End;
                 continue;
             }
@@ -67,17 +88,31 @@ internal sealed class MaskWalk(TokenVocabulary vocabulary)
                 {
                     _rest.Add(i);
                 }
+                else if (widerPlace is not null)
+                {
+                    _rest.Remove(i);
+                }
 
                 if (place.IsUndecided)
                 {
                     AddUndecided(i);
                 }
 
-                SetPlace(node.Depth - depth, place);
+                SetPlaces(node.Depth - depth, place, widerPlace);
             }
 
             i++;
         }
+    }
+
+    private void Remove(int first, int end)
+    {
+        for (var i = first; i < end; i++)
+        {
+            vocabulary.RemoveTokens(i, _mask);
+        }
+
+        _rest.GetViewBetween(first, end - 1).Clear();
     }
 
     private void AddUndecided(int top)
@@ -92,15 +127,21 @@ internal sealed class MaskWalk(TokenVocabulary vocabulary)
         _undecided.AddRange(TokenMask.Tokens(mask));
     }
 
-    private void SetPlace(int at, Place place)
+    private void SetPlaces(int at, Place place, Place? wider)
     {
         if (at >= _path.Length)
         {
             Array.Resize(ref _path, at + 16);
+            Array.Resize(ref _widerPath, at + 16);
         }
 
         _path[at] = place;
+        _widerPath[at] = wider;
     }
+
+    private Place StartOf(State state) => PlaceOf(StackSet.Of(state, Frame.NoMark, StackSet.Finished), isUndecided: false);
+
+    private Place Next(Place place, byte value) => place.Next[value] ??= Step(place, value);
 
     private Place Step(Place place, byte value)
     {

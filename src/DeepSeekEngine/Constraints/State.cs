@@ -9,6 +9,12 @@ internal abstract record State
     /// <summary>Whether the frame may be left without anything more.</summary>
     public virtual bool MayPop => false;
 
+    /// <summary>
+    /// Another state that allows all that this one does and not much more, so that this one's mask is soon found from its; null if none is
+    /// known.
+    /// </summary>
+    public virtual State? Wider => null;
+
     /// <summary>Tells <paramref name="stepper"/> every way to go on with one symbol; none where the symbol does not fit.</summary>
     /// <param name="symbol">A byte, or a added token (<see cref="Symbol"/>).</param>
     /// <param name="stepper">Where to.</param>

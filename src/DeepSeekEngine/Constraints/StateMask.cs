@@ -21,9 +21,8 @@ internal sealed class StateMask
     {
         Rest = rest;
         Undecided = undecided;
-        var tokens = TokenMask.Tokens(mask);
-        var isList = tokens.Length * sizeof(int) <= mask.Length * sizeof(ulong);
-        _tokens = isList ? tokens : [];
+        var isList = TokenMask.Count(mask) * sizeof(int) <= mask.Length * sizeof(ulong);
+        _tokens = isList ? TokenMask.Tokens(mask) : [];
         _mask = isList ? null : mask.ToArray();
     }
 

@@ -8,6 +8,8 @@ internal sealed record TextState(TextPosition Text, CharacterPart Part, bool IsQ
 {
     public override bool MayPop => !IsQuoted && Part.Kind is CharacterPartKind.None && Text.MayEnd;
 
+    public override State? Wider => Text is UnusedPosition unused ? this with { Text = unused.Free } : null;
+
     /// <summary>A JSON string after its opening quote.</summary>
     public static TextState Quoted(TextPosition text) => new(text, default, IsQuoted: true);
 

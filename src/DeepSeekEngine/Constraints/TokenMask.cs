@@ -12,8 +12,7 @@ internal static class TokenMask
 
     public static bool Contains(ReadOnlySpan<ulong> mask, int token) => (mask[token / 64] & (1UL << (token % 64))) != 0;
 
-    /// <summary>The tokens, in order.</summary>
-    public static int[] Tokens(ReadOnlySpan<ulong> mask)
+    public static int Count(ReadOnlySpan<ulong> mask)
     {
         var count = 0;
         foreach (var word in mask)
@@ -21,7 +20,13 @@ internal static class TokenMask
             count += BitOperations.PopCount(word);
         }
 
-        var tokens = new int[count];
+        return count;
+    }
+
+    /// <summary>The tokens, in order.</summary>
+    public static int[] Tokens(ReadOnlySpan<ulong> mask)
+    {
+        var tokens = new int[Count(mask)];
         var written = 0;
         for (var word = 0; word < mask.Length; word++)
         {

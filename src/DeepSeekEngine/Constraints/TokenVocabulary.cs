@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using DeepSeekEngine.Tokenizer;
 
 namespace DeepSeekEngine.Constraints;
@@ -56,19 +57,31 @@ internal sealed class TokenVocabulary
     /// <summary>Adds the tokens that lead to a node to a mask.</summary>
     public void AddTokens(int node, Span<ulong> mask)
     {
-        var token = _nodes[node].Token;
-        if (token >= 0)
+        if (_nodes[node].Token is >= 0 and var token)
         {
             TokenMask.Add(mask, token);
-            if (_duplicates.TryGetValue(node, out var others))
+            foreach (var other in Duplicates(node))
             {
-                foreach (var other in others)
-                {
-                    TokenMask.Add(mask, other);
-                }
+                TokenMask.Add(mask, other);
             }
         }
     }
+
+    /// <summary>Takes the tokens that lead to a node out of a mask.</summary>
+    public void RemoveTokens(int node, Span<ulong> mask)
+    {
+        if (_nodes[node].Token is >= 0 and var token)
+        {
+            TokenMask.Remove(mask, token);
+            foreach (var other in Duplicates(node))
+            {
+                TokenMask.Remove(mask, other);
+            }
+        }
+    }
+
+    private ReadOnlySpan<int> Duplicates(int node)
+        => _duplicates.Count > 0 && _duplicates.TryGetValue(node, out var others) ? CollectionsMarshal.AsSpan(others) : [];
 
     private TrieNode[] Build(int[] tokens)
     {
