@@ -1,5 +1,6 @@
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Constraints;
 using DeepSeekEngine.Diagnostics;
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Tokenizer;
@@ -18,6 +19,7 @@ internal sealed class LoadedModel : IAsyncDisposable
     private readonly DeepSeekTokenizer _tokenizer;
     private readonly ChatTemplate _template;
     private readonly ToolTokens? _toolTokens;
+    private readonly Lazy<TokenVocabulary> _vocabulary;
     private readonly int[] _closeReasoning;
     private int _disposed;
 
@@ -40,6 +42,7 @@ internal sealed class LoadedModel : IAsyncDisposable
 
             _template = ChatTemplate.Load(directory, _tokenizer);
             _toolTokens = ToolTokens.Find(_tokenizer);
+            _vocabulary = new Lazy<TokenVocabulary>(() => new TokenVocabulary(_tokenizer, Math.Min(_config.VocabSize, _tokenizer.VocabSize)));
             _closeReasoning = _tokenizer.Encode($"{ThinkSplitter.ClosingTag}\n\n", parseAddedTokens: true);
             var checkpoint = Own(Checkpoint.Open(directory, _config.Fp8));
             cancellationToken.ThrowIfCancellationRequested();
@@ -131,12 +134,12 @@ internal sealed class LoadedModel : IAsyncDisposable
 
         var tokens = new List<int>();
         _tokenizer.Encode(text, tokens);
-        return new Prompt([.. tokens], opensReasoning, TelemetryTags.Chat);
+        return new Prompt([.. tokens], opensReasoning, TelemetryTags.Chat, GrammarFor(options));
     }
 
     /// <summary>A prompt as it is.</summary>
     /// <exception cref="ArgumentException">The model has no such token.</exception>
-    public Prompt Encode(RawPrompt prompt)
+    public Prompt Encode(RawPrompt prompt, GenerationOptions options)
     {
         var tokens = prompt.TokenValues ?? _tokenizer.Encode(prompt.TextValue!, parseAddedTokens: true);
         foreach (var token in tokens)
@@ -149,8 +152,31 @@ internal sealed class LoadedModel : IAsyncDisposable
 
         var text = prompt.TextValue ?? _tokenizer.Decode(tokens.AsSpan(Math.Max(0, tokens.Length - 8)), skipSpecial: false);
         var opensReasoning = text.AsSpan().TrimEnd('\n').EndsWith(ThinkSplitter.OpeningTag, StringComparison.Ordinal);
-        return new Prompt(tokens, opensReasoning, TelemetryTags.TextCompletion);
+        return new Prompt(tokens, opensReasoning, TelemetryTags.TextCompletion, GrammarFor(options));
     }
+
+    /// <summary>What the answer is held to; null where it may be anything.</summary>
+    /// <exception cref="ArgumentException">A tool must be called that there is not.</exception>
+    /// <exception cref="NotSupportedException">The model has no way to call tools.</exception>
+    /// <exception cref="UnsupportedSchemaException">The schema of a tool's arguments cannot be kept to.</exception>
+    private Grammar? GrammarFor(GenerationOptions options)
+    {
+        if (options.Tools is { Count: > 0 })
+        {
+            return ToolCallGrammar.Of(options, _toolTokens ?? throw new NotSupportedException(
+                $"'{Info.Name}' cannot be offered tools: its tokenizer lacks the tokens around calls, such as {ToolTokens.SeparatorText}. "
+                + "Of the R1 family, the distilled models do."), _template.CallForm);
+        }
+
+        return options.ToolChoice == ToolChoice.Required || options.ToolChoice?.FunctionName is not null
+            ? throw new ArgumentException("A tool must be called, but there is none.", nameof(options))
+            : options.ResponseFormat?.Grammar;
+    }
+
+    private AnswerConstraint? ConstraintFor(Prompt prompt, GenerationOptions options)
+        => prompt.Grammar is null ? null : new AnswerConstraint(
+            new Matcher(prompt.Grammar, _vocabulary.Value, [.. _config.EosTokens]), [.. _config.EosTokens], _closeReasoning,
+            options.MaxThinkingTokens == 0 ? null : _tokenizer.FindToken(ThinkSplitter.OpeningTag), prompt.OpensReasoning);
 
     /// <summary>A request that begins now; whoever makes it submits it.</summary>
     public Request CreateRequest(Prompt prompt, GenerationOptions options, CancellationToken cancellationToken)
@@ -168,9 +194,10 @@ internal sealed class LoadedModel : IAsyncDisposable
                 EndTokens = [.. _config.EosTokens],
                 Sampler = new Sampler(sampling, Math.Min(_config.VocabSize, _tokenizer.VocabSize)),
                 Text = new ResponseText(
-                    _tokenizer, new ThinkSplitter(prompt.OpensReasoning), new StopSequences(options.StopSequences ?? []),
+                    _tokenizer, new ThinkSplitter(prompt.OpensReasoning, readsTags: prompt.Grammar is null), new StopSequences(options.StopSequences ?? []),
                     options.Tools is { Count: > 0 } && _toolTokens is not null ? new ToolCallReader(_toolTokens) : null),
                 Telemetry = Engine.Telemetry.Request(prompt.Operation, options),
+                Constraint = ConstraintFor(prompt, options),
                 LogProbabilities = options.TopLogProbabilities is { } top ? new LogProbabilities(top, _tokenizer) : null,
             },
             cancellationToken);
@@ -205,4 +232,5 @@ internal sealed class LoadedModel : IAsyncDisposable
 /// <param name="Tokens">Its tokens.</param>
 /// <param name="OpensReasoning">Whether it ends in the opening tag, so that the response begins inside the reasoning.</param>
 /// <param name="Operation">What is asked for, as telemetry names it.</param>
-internal sealed record Prompt(int[] Tokens, bool OpensReasoning, string Operation);
+/// <param name="Grammar">What the answer is held to; null where it may be anything.</param>
+internal sealed record Prompt(int[] Tokens, bool OpensReasoning, string Operation, Grammar? Grammar);
