@@ -66,9 +66,8 @@ public sealed class DeepSeekModel : IAsyncDisposable
         var path = Path.GetFullPath(directory);
         var config = ModelConfigReader.Read(path);
         using var checkpoint = Checkpoint.Open(path, config.Fp8);
-        _ = checkpoint.FormatFor(options.Weights);
         var kind = BackendFactory.KindOf(options);
-        return new PlacementPlan(
+        return PlacementPlan.For(
             checkpoint, config, StepLimits.For(options, config), options, BackendFactory.MemoryOf(options, kind), kind is Device.Cpu).Total;
     }
 

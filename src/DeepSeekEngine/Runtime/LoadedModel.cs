@@ -48,7 +48,6 @@ internal sealed class LoadedModel : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
 
             Report(LoadStage.Preparing, 0, checkpoint.TotalBytes);
-            _ = checkpoint.FormatFor(options.Weights);
             var kind = BackendFactory.KindOf(options);
             var devices = new IBackend[BackendFactory.CountOf(options, kind)];
             for (var i = 0; i < devices.Length; i++)
@@ -57,13 +56,13 @@ internal sealed class LoadedModel : IAsyncDisposable
             }
 
             string[] names = [.. devices.Select(device => device.DeviceName)];
-            var plan = new PlacementPlan(
+            var plan = PlacementPlan.For(
                 checkpoint, _config, limits, options, [.. devices.Select(device => device.AvailableBytes)], kind is Device.Cpu);
             plan.Check(names);
             checkpoint.IsPaged = plan.IsPaged;
             var host = plan.Placement.ExpertsOnHost ? Own(SimdBackend.Fastest(options.Threads ?? 0)) : null;
             var weights = PlacedWeights.Load(
-                plan.Placement, devices, host, checkpoint, QuantizationPolicy.For(options.Weights),
+                plan.Placement, devices, host, checkpoint, QuantizationPolicy.For(plan.Weights),
                 options.Threads ?? Environment.ProcessorCount,
                 done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
             Transformer = Own(new Transformer(devices, host, weights, _config, limits));
@@ -72,12 +71,16 @@ internal sealed class LoadedModel : IAsyncDisposable
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
             Info = new ModelInfo(
                 directory, Architectures.NameOf(_config.Architecture),
-                string.Join(" + ", host is null ? names : [.. names, host.DeviceName]), _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes);
+                string.Join(" + ", host is null ? names : [.. names, host.DeviceName]), _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes)
+            {
+                Weights = checkpoint.FormatFor(plan.Weights),
+                KvCache = BackendFactory.OptionFor(devices[0].CachePrecision),
+            };
             Engine = new Engine(
                 Info.Name, Transformer, options, Math.Min(options.PrefillChunk, limits.ContextLength), _tokenizer.VocabSize, logger);
             logger.LogInformation(
-                "Loaded {Directory}: {Architecture} on {Device}, context {ContextLength}.",
-                Info.Directory, Info.Architecture, Info.Device, Info.ContextLength);
+                "Loaded {Directory}: {Architecture} on {Device}, weights {Weights}, cache {KvCache}, context {ContextLength}.",
+                Info.Directory, Info.Architecture, Info.Device, Info.Weights, Info.KvCache, Info.ContextLength);
             Report(LoadStage.Ready, checkpoint.TotalBytes, checkpoint.TotalBytes);
         }
         catch
