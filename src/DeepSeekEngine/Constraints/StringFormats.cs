@@ -25,7 +25,7 @@ internal static class StringFormats
         ["date"] = Whole(Date),
         ["time"] = Whole(Time),
         ["date-time"] = Whole($"{Date}[Tt]{Time}"),
-        ["email"] = Whole($@"{Atom}(\.{Atom})*@{Label}(\.{Label})+"),
+        ["email"] = Whole($@"{Atom}(\.{Atom})*@({Label}\.)+[A-Za-z]{{2,63}}"),
         ["hostname"] = Whole($@"{Label}(\.{Label})*", maxLength: 253),
         ["ipv4"] = Whole($@"({Byte}\.){{3}}{Byte}"),
         ["uuid"] = Whole($"{Hex}{{8}}-{Hex}{{4}}-{Hex}{{4}}-{Hex}{{4}}-{Hex}{{12}}"),

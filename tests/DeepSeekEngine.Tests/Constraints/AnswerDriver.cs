@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using DeepSeekEngine.Constraints;
 using NUnit.Framework;
 
@@ -47,19 +49,19 @@ internal sealed class AnswerDriver
         while (answer.Count < MaxTokens)
         {
             var allowed = matcher.Allowed();
-            Assert.That(TokenMask.Tokens(allowed), Is.Not.Empty, () => $"dead end after {Text(answer)}");
+            Assert.That(TokenMask.Count(allowed), Is.Positive, () => $"dead end after {Text(answer)}");
             Assert.That(TokenMask.Contains(allowed, _vocabulary.End), Is.EqualTo(matcher.MayEnd));
             inspect?.Invoke(matcher);
             var isHurried = answer.Count >= patience;
-            if (isHurried && IsInString(answer) && !TokenMask.Contains(allowed, _vocabulary.ByteTokens['"']) && _random.Next(4) == 0
-                && Spell(grammar, answer, names) is { } name)
+            var (isInString, isEscaped) = isHurried ? Place(answer) : default;
+            if (isInString && !isEscaped && MayNeedName(answer, allowed) && Spell(grammar, answer, names) is { } name)
             {
                 name.ForEach(matcher.Accept);
                 answer.AddRange(name);
                 continue;
             }
 
-            var token = isHurried ? Hurry(allowed, IsInString(answer)) : Choose(allowed, kind);
+            var token = isHurried ? Hurry(allowed, isEscaped ? "" : isInString ? "\"" : Closers) : Choose(allowed, kind);
             if (token == _vocabulary.End)
             {
                 return Text(answer);
@@ -103,14 +105,14 @@ internal sealed class AnswerDriver
         return all[_random.Next(all.Length)];
     }
 
-    private int Hurry(ReadOnlySpan<ulong> allowed, bool isInString)
+    private int Hurry(ReadOnlySpan<ulong> allowed, string closers)
     {
         if (TokenMask.Contains(allowed, _vocabulary.End))
         {
             return _vocabulary.End;
         }
 
-        foreach (var closer in isInString ? "\"" : Closers)
+        foreach (var closer in closers)
         {
             if (TokenMask.Contains(allowed, _vocabulary.ByteTokens[closer]))
             {
@@ -131,7 +133,12 @@ internal sealed class AnswerDriver
         return from[_random.Next(from.Count)];
     }
 
-    private bool IsInString(List<int> answer)
+    /// <summary>Whether a key may just have begun, or cannot end as it is.</summary>
+    private bool MayNeedName(List<int> answer, ReadOnlySpan<ulong> allowed)
+        => Text(answer).EndsWith('"') || (!TokenMask.Contains(allowed, _vocabulary.ByteTokens['"']) && _random.Next(4) == 0);
+
+    /// <summary>Whether an answer ends in a string, and there after a backslash.</summary>
+    private (bool IsInString, bool IsEscaped) Place(List<int> answer)
     {
         var isInString = false;
         var isEscaped = false;
@@ -141,7 +148,7 @@ internal sealed class AnswerDriver
             isEscaped = character == '\\' && !isEscaped;
         }
 
-        return isInString;
+        return (isInString, isEscaped);
     }
 
     /// <summary>The tokens of one of some names, with its closing quote, that may follow an answer.</summary>
@@ -151,7 +158,7 @@ internal sealed class AnswerDriver
         {
             var matcher = _vocabulary.Begin(grammar);
             answer.ForEach(matcher.Accept);
-            List<int> tokens = [.. Encoding.UTF8.GetBytes(name + '"').Select(value => _vocabulary.ByteTokens[value])];
+            List<int> tokens = [.. Encoding.UTF8.GetBytes(JsonEncodedText.Encode(name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping) + "\"").Select(value => _vocabulary.ByteTokens[value])];
             if (tokens.TrueForAll(token =>
             {
                 var isAllowed = matcher.Allows(token);

@@ -55,9 +55,11 @@ public class ConstrainedAnswerTests
     private static void Judge(string schema, Grammar grammar, IReadOnlyList<string> names, int seed)
     {
         var judge = new SchemaJudge(schema);
-        foreach (var vocabulary in new[] { Vocabularies.Real, Vocabularies.Tiny })
+
+        // The large one takes its time, and finds what the small one does not only where tokens are long.
+        foreach (var vocabulary in seed % 2 == 0 ? [Vocabularies.Real, Vocabularies.Tiny] : new[] { Vocabularies.Tiny })
         {
-            var answer = new AnswerDriver(vocabulary, seed).Answer(grammar, patience: 5 + (seed % 60), names);
+            var answer = new AnswerDriver(vocabulary, seed).Answer(grammar, patience: 5 + (seed % 40), names);
             Assert.That(judge.Objection(answer), Is.Null, () => $"seed {seed}: {answer}\nof {schema}");
         }
     }
