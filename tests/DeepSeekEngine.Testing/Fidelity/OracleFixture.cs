@@ -7,8 +7,10 @@ namespace DeepSeekEngine.Testing.Fidelity;
 
 /// <summary>A prompt of a fixture and what the float64 reference computed for it.</summary>
 /// <param name="SafeSteps">Greedy ids that rounding to bfloat16 cannot change.</param>
+/// <param name="DecidedSteps">Greedy ids that rounding something else as much cannot change either.</param>
 internal sealed record OraclePrompt(
-    string Name, int[] InputIds, int HiddenFirst, int LogitsFirst, int[] ArgmaxIds, int[] GreedyIds, int SafeSteps, int[]? DraftIds);
+    string Name, int[] InputIds, int HiddenFirst, int LogitsFirst, int[] ArgmaxIds, int[] GreedyIds, int SafeSteps, int DecidedSteps,
+    int[]? DraftIds);
 
 /// <summary>How far results may be from the reference: the largest difference, and the root mean square of an array.</summary>
 internal readonly record struct Tolerance(float Largest, float RootMeanSquare);
@@ -43,6 +45,7 @@ internal sealed class OracleFixture
             SafeSteps(
                 prompt, expected.RootElement.GetProperty("measured_error_vs_f64"),
                 expected.RootElement.GetProperty("router_margin_threshold_prompts").GetSingle()),
+            DecidedSteps(prompt, expected.RootElement.GetProperty("measured_error_vs_f64")),
             prompt.TryGetProperty("mtp_draft_ids", out var drafts) ? Ints(drafts) : null))];
         ReadArrays(Path.Combine(directory, "expected.safetensors"));
     }
@@ -70,14 +73,19 @@ internal sealed class OracleFixture
     {
         var margins = prompt.GetProperty("greedy_min_router_margin").EnumerateArray();
         var apart = margins.TakeWhile(step => step.ValueKind == JsonValueKind.Null || step.GetSingle() >= margin).Count();
-        var error = Error("bf16_absorb") == 0 ? Error("bf16") : 0;
-        var gaps = prompt.GetProperty("greedy_top1_minus_top2").EnumerateArray();
-        var decided = gaps.TakeWhile(gap => gap.GetSingle() > error).Count();
-        return Math.Min(prompt.GetProperty("greedy_bf16_safe_prefix").GetInt32(), Math.Min(apart, decided));
-
-        // The root mean square of the logits of decoding.
-        float Error(string emulation) => errors.GetProperty(emulation).GetProperty("decode")[1].GetSingle();
+        var error = DecodeError(errors, "bf16_absorb") == 0 ? DecodeError(errors, "bf16") : 0;
+        return Math.Min(prompt.GetProperty("greedy_bf16_safe_prefix").GetInt32(), Math.Min(apart, StepsWithGaps(prompt, error)));
     }
+
+    /// <summary>The steps up to the first whose two best logits are no further apart than three times what one of them may be off.</summary>
+    private static int DecidedSteps(JsonElement prompt, JsonElement errors) => StepsWithGaps(prompt, 3 * DecodeError(errors, "bf16"));
+
+    private static int StepsWithGaps(JsonElement prompt, float least)
+        => prompt.GetProperty("greedy_top1_minus_top2").EnumerateArray().TakeWhile(gap => gap.GetSingle() > least).Count();
+
+    /// <summary>The root mean square error of the logits of decoding.</summary>
+    private static float DecodeError(JsonElement errors, string emulation)
+        => errors.GetProperty(emulation).GetProperty("decode")[1].GetSingle();
 
     private static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(e => e.GetInt32())];
 

@@ -23,6 +23,8 @@ public sealed class RoundedCacheFidelityTests(string directory, string precision
 
     protected override bool RoundsActivations => true;
 
+    protected override bool RoundsOtherwise => true;
+
     internal override IBackend CreateBackend() => new SimdBackend(cache: Enum.Parse<CachePrecision>(precision));
 }
 
@@ -36,6 +38,8 @@ public sealed class UnusualCacheFidelityTests(string directory, string precision
            select new TestFixtureData(directory, precision);
 
     protected override bool RoundsActivations => true;
+
+    protected override bool RoundsOtherwise => true;
 
     internal override IBackend CreateBackend() => new SimdBackend(
         bfloat16: BFloat16Kernels.Native ?? ScalarBFloat16.Kernels, cache: Enum.Parse<CachePrecision>(precision));
@@ -53,6 +57,8 @@ public sealed class CpuAcceleratorCacheFidelityTests(string fixture, string prec
     protected override int GreedySteps => 4;
 
     protected override bool RoundsActivations => true;
+
+    protected override bool RoundsOtherwise => true;
 
     internal override IBackend CreateBackend() => IlgpuBackend.CreateOnCpuAccelerator(cache: Enum.Parse<CachePrecision>(precision));
 }
