@@ -72,7 +72,7 @@ internal static class ChatMapping
                 _ => throw ApiException.BadRequest("'response_format.type' must be text, json_object or json_schema.", "response_format.type"),
             };
         }
-        catch (Exception exception) when (exception is UnsupportedSchemaException or NotSupportedException or ArgumentException)
+        catch (Exception exception) when (exception is UnsupportedSchemaException or ArgumentException)
         {
             throw ApiException.BadRequest(exception, param, "unsupported_schema");
         }

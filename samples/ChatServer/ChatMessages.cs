@@ -62,7 +62,8 @@ internal static class ChatMessages
         return type switch
         {
             "text" => RequestBody.Text(RequestBody.Member(part, "text", param), $"{param}.text"),
-            _ => throw ApiException.BadRequest($"A part of the type '{type}' is not supported; the model reads text only.", param, "unsupported_value"),
+            _ => throw ApiException.BadRequest(
+                $"A part of the type '{type}' is not supported; the model reads text only.", param, "unsupported_value"),
         };
     }
 

@@ -21,7 +21,8 @@ internal static class CompletionEndpoint
         if (prompts.Length * perPrompt.Length > limits.Value.MaxChoices)
         {
             throw ApiException.BadRequest(
-                $"{prompts.Length} prompts with {perPrompt.Length} responses each are asked for; {limits.Value.MaxChoices} responses may be.", "prompt");
+                $"{prompts.Length} prompts with {perPrompt.Length} responses each are asked for; {limits.Value.MaxChoices} responses may be.",
+                "prompt");
         }
 
         Choice[] choices = [.. prompts.SelectMany(prompt => perPrompt.Select(option => Choice.Of(model, prompt, option)))];

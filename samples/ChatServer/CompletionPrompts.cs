@@ -18,7 +18,8 @@ internal static class CompletionPrompts
             JsonValueKind.Array => [.. list.EnumerateArray().Select((tokens, i) => OfTokens(tokens, $"{Param}[{i}]"))],
             _ => [.. list.EnumerateArray().Select((text, i) => OfText(text, $"{Param}[{i}]"))],
         },
-        _ => throw ApiException.BadRequest("'prompt' must be a text, a list of tokens, or a list of texts or of lists of tokens.", Param, "invalid_type"),
+        _ => throw ApiException.BadRequest(
+            "'prompt' must be a text, a list of tokens, or a list of texts or of lists of tokens.", Param, "invalid_type"),
     };
 
     private static RawPrompt OfText(JsonElement text, string param)

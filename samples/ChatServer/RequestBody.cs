@@ -29,9 +29,11 @@ internal static class RequestBody
             // The reader's own exception is within the serializer's where it is the text that is wrong, and not a value in it.
             throw exception.InnerException is JsonException
                 ? ApiException.BadRequest(
-                    $"The body is not JSON that can be read: line {exception.LineNumber + 1}, byte {exception.BytePositionInLine}.", null, "invalid_json")
+                    $"The body is not JSON that can be read: line {exception.LineNumber + 1}, byte {exception.BytePositionInLine}.", null,
+                    "invalid_json")
                 : ApiException.BadRequest(
-                    string.IsNullOrEmpty(path) ? NotAnObject : $"'{path}' is not of the type it must be, or it is there twice.", path, "invalid_type");
+                    string.IsNullOrEmpty(path) ? NotAnObject : $"'{path}' is not of the type it must be, or it is there twice.", path,
+                    "invalid_type");
         }
     }
 

@@ -48,7 +48,8 @@ internal sealed class ServedModel(DeepSeekModelHost host, IOptions<DeepSeekEngin
         throw new ApiException(
             StatusCodes.Status503ServiceUnavailable,
             host.Failure is null
-                ? string.Create(CultureInfo.InvariantCulture, $"The model is not loaded: {host.Progress.Stage}, {host.Progress.Fraction:P0} of its weights.")
+                ? string.Create(
+                    CultureInfo.InvariantCulture, $"The model is not loaded: {host.Progress.Stage}, {host.Progress.Fraction:P0} of its weights.")
                 : "The model could not be loaded.",
             code: "model_not_ready")
         {

@@ -60,10 +60,24 @@ public sealed class HostingTests
     public async Task Browsers_are_told_to_run_nothing_else()
     {
         using var response = await Shared.Server.Http.GetAsync("v1/models");
-        Assert.That(response.Headers.GetValues("Content-Security-Policy").Single(), Does.StartWith("default-src 'none';").And.Contain("frame-ancestors 'none'"));
+        Assert.That(
+            response.Headers.GetValues("Content-Security-Policy").Single(),
+            Does.StartWith("default-src 'none';").And.Contain("frame-ancestors 'none'"));
         Assert.That(response.Headers.GetValues("X-Content-Type-Options").Single(), Is.EqualTo("nosniff"));
         Assert.That(response.Headers.Contains("Server"), Is.False);
         Assert.That(response.Headers.Contains("Access-Control-Allow-Origin"), Is.False);
+    }
+
+    [TestCase("", "text/html")]
+    [TestCase("js/api.js", "text/javascript")]
+    [TestCase("icon.svg", "image/svg+xml")]
+    [TestCase("lib/katex/fonts/KaTeX_Main-Regular.woff2", "font/woff2")]
+    public async Task The_page_is_served(string path, string type)
+    {
+        using var response = await Shared.Server.Http.GetAsync(path);
+        Assert.That((int)response.StatusCode, Is.EqualTo(200));
+        Assert.That(response.Content.Headers.ContentType!.MediaType, Is.EqualTo(type));
+        Assert.That(response.Headers.Contains("Content-Security-Policy"));
     }
 
     [Test]
@@ -71,6 +85,9 @@ public sealed class HostingTests
     {
         await Shared.Server.AskAsync(Shared.Chat, Shared.Ask());
         var metrics = await Shared.Server.Http.GetStringAsync("metrics");
-        Assert.That(metrics, Does.Contain("deepseek_engine_tokens_output").And.Contain("gen_ai_server_request_duration").And.Contain("http_server_request_duration"));
+        foreach (var name in new[] { "deepseek_engine_tokens_output", "gen_ai_server_request_duration", "http_server_request_duration" })
+        {
+            Assert.That(metrics, Does.Contain(name));
+        }
     }
 }

@@ -37,6 +37,7 @@ public sealed class LimitTests
             Assert.That(await server.Http.GetStringAsync(path), Is.EqualTo("Healthy"));
         }
 
+        Assert.That(await server.Http.GetStringAsync(""), Does.Contain("<!doctype html>").IgnoreCase, "The page asks for the key itself.");
         server.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "geheim");
         Assert.That(await server.Http.GetStringAsync("metrics"), Does.Contain("deepseek_engine"));
     }

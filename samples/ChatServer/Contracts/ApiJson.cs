@@ -23,6 +23,7 @@ internal sealed partial class ApiJson : JsonSerializerContext
     // Apart from the generated part's own static members, which must come first.
     private static class Instances
     {
-        public static readonly ApiJson Web = new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        public static readonly ApiJson Web = new(
+            new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
     }
 }
