@@ -177,9 +177,20 @@ internal sealed class LoadedModel : IAsyncDisposable
     }
 
     private AnswerConstraint? ConstraintFor(Prompt prompt, GenerationOptions options)
-        => prompt.Grammar is null ? null : new AnswerConstraint(
-            new Matcher(prompt.Grammar, _vocabulary.Value, [.. _config.EosTokens]), [.. _config.EosTokens], _closeReasoning,
-            options.MaxThinkingTokens == 0 ? null : _tokenizer.FindToken(ThinkSplitter.OpeningTag), prompt.OpensReasoning);
+    {
+        if (prompt.Grammar is null)
+        {
+            return null;
+        }
+
+        // Where closing the reasoning is not a token, nothing would say for certain where the answer begins.
+        var hasTags = _tokenizer.FindToken(ThinkSplitter.ClosingTag) is not null;
+        int[] endTokens = [.. _config.EosTokens];
+        return new AnswerConstraint(
+            new Matcher(prompt.Grammar, _vocabulary.Value, endTokens), endTokens, _closeReasoning,
+            hasTags && options.MaxThinkingTokens != 0 ? _tokenizer.FindToken(ThinkSplitter.OpeningTag) : null,
+            hasTags && prompt.OpensReasoning);
+    }
 
     /// <summary>A request that begins now; whoever makes it submits it.</summary>
     public Request CreateRequest(Prompt prompt, GenerationOptions options, CancellationToken cancellationToken)

@@ -10,7 +10,7 @@ namespace DeepSeekEngine.Tests.Constraints;
 public class AcceptanceTests
 {
     [TestCaseSource(typeof(RealisticSchemas), nameof(RealisticSchemas.Cases))]
-    public void ValidValuesAreAllowed(RealisticSchemas.Case given)
+    public void Valid_values_are_allowed(RealisticSchemas.Case given)
     {
         var grammar = Grammar.JsonSchema(given.Schema);
         var judge = new SchemaJudge(given.Schema);
@@ -28,7 +28,7 @@ public class AcceptanceTests
     }
 
     [TestCaseSource(typeof(RealisticSchemas), nameof(RealisticSchemas.Cases))]
-    public void InvalidValuesAreNotAllowed(RealisticSchemas.Case given)
+    public void Invalid_values_are_not_allowed(RealisticSchemas.Case given)
     {
         var grammar = Grammar.JsonSchema(given.Schema);
         var judge = new SchemaJudge(given.Schema);
@@ -56,7 +56,7 @@ public class AcceptanceTests
     [TestCase("+1")]
     [TestCase("[1\n\n,2]")]
     [TestCase("// c\n1")]
-    public void WhatIsNotPlainJsonIsNotAllowed(string text)
+    public void What_is_not_plain_json_is_not_allowed(string text)
         => Assert.That(Refusal(Grammar.Json(), Vocabularies.Real, text), Is.Not.Null);
 
     [TestCase("{\"a\":1,\"aa\":2,\"\":3,\"A\":4,\"b\":{\"a\":1}}")]
@@ -64,7 +64,7 @@ public class AcceptanceTests
     [TestCase("\"\ud83d\ude00\u007f\u20ac\u00e9\uffff\"")]
     [TestCase("\r\n\t{ \"a\" : [ ] , \"b\" : { } }")]
     [TestCase("-0.0e-0")]
-    public void PlainJsonIsAllowed(string text) => Assert.That(Refusal(Grammar.Json(), Vocabularies.Real, text), Is.Null);
+    public void Plain_json_is_allowed(string text) => Assert.That(Refusal(Grammar.Json(), Vocabularies.Real, text), Is.Null);
 
     [TestCase("""{"definitions": {"a~/b": {"const": 1}}, "$ref": "#/definitions/a~0~1b"}""", "1")]
     [TestCase("""{"$id": "https://example.org/s", "$defs": {"é x": {"const": 1}}, "$ref": "https://example.org/s#/$defs/%C3%A9%20x"}""", "1")]
@@ -72,11 +72,11 @@ public class AcceptanceTests
     [TestCase("""{"enum": [1e2, 1.50]}""", "1e2")]
     [TestCase("""{"minLength": 2.0, "maxLength": 2}""", "\"\\ud83d\\ude00x\"")]
     [TestCase("""{"type": "string", "maxItems": 0, "minProperties": 5, "minimum": 3}""", "\"\"")]
-    public void WhatAnotherValidatorDoesNotSayIsAllowedToo(string schema, string text)
+    public void What_another_validator_does_not_say_is_allowed_too(string schema, string text)
         => Assert.That(Refusal(Grammar.JsonSchema(schema), Vocabularies.Real, text), Is.Null);
 
     [Test]
-    public void NestingEndsAtTheDepthReadersRead()
+    public void Nesting_ends_at_the_depth_readers_read()
     {
         var deepest = new string('[', Grammar.MaxDepth) + new string(']', Grammar.MaxDepth);
         Assert.That(Refusal(Grammar.Json(), Vocabularies.Real, deepest), Is.Null);

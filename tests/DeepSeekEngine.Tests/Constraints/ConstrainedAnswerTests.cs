@@ -11,7 +11,7 @@ public class ConstrainedAnswerTests
     private const int SchemasOfBatch = 25;
 
     [Test]
-    public void RandomAnswersSatisfyRandomSchemas([Range(0, Batches - 1)] int batch)
+    public void Random_answers_satisfy_random_schemas([Range(0, Batches - 1)] int batch)
     {
         var tried = 0;
         for (var seed = batch * SchemasOfBatch; seed < (batch + 1) * SchemasOfBatch; seed++)
@@ -35,7 +35,7 @@ public class ConstrainedAnswerTests
     }
 
     [TestCaseSource(typeof(RealisticSchemas), nameof(RealisticSchemas.Cases))]
-    public void RandomAnswersSatisfyRealisticSchemas(RealisticSchemas.Case given)
+    public void Random_answers_satisfy_realistic_schemas(RealisticSchemas.Case given)
     {
         for (var seed = 0; seed < 4; seed++)
         {
@@ -44,7 +44,7 @@ public class ConstrainedAnswerTests
     }
 
     [Test]
-    public void RandomAnswersAreJson()
+    public void Random_answers_are_json()
     {
         for (var seed = 0; seed < 20; seed++)
         {

@@ -11,16 +11,16 @@ public class GrammarTests
     [TestCase("yesterday", true)]
     [TestCase("ye", false)]
     [TestCase("yes!", false)]
-    public void AChoiceIsOneOfItsTexts(string text, bool isAllowed)
+    public void A_choice_is_one_of_its_texts(string text, bool isAllowed)
         => Check(Grammar.Choice(["yes", "no", "yesterday"]), text, isAllowed);
 
     [TestCase("2024-05", true)]
     [TestCase("é-05", false)]
     [TestCase("2024-05-", false)]
-    public void APatternIsTheWholeText(string text, bool isAllowed) => Check(Grammar.Pattern(@"\d{4}-\d\d"), text, isAllowed);
+    public void A_pattern_is_the_whole_text(string text, bool isAllowed) => Check(Grammar.Pattern(@"\d{4}-\d\d"), text, isAllowed);
 
     [Test]
-    public void AnAnswerMustEndWhereNothingFollows()
+    public void An_answer_must_end_where_nothing_follows()
     {
         var matcher = Vocabularies.Tiny.Begin(Grammar.Choice(["a", "ab"]));
         Assert.That((matcher.MayEnd, matcher.MustEnd), Is.EqualTo((false, false)));
@@ -36,22 +36,22 @@ public class GrammarTests
     [TestCase("<a><a><a>", false)]
     [TestCase("", false)]
     [TestCase("<a>x", false)]
-    public void ItemsRepeat(string text, bool isAllowed) => Check(Grammar.Repeat(Grammar.Text("<a>"), 1, 2), text, isAllowed);
+    public void Items_repeat(string text, bool isAllowed) => Check(Grammar.Repeat(Grammar.Text("<a>"), 1, 2), text, isAllowed);
 
     [TestCase("", true)]
     [TestCase("ababab", true)]
     [TestCase("aba", false)]
-    public void ItemsRepeatWithoutEnd(string text, bool isAllowed) => Check(Grammar.Repeat(Grammar.Text("ab"), 0, null), text, isAllowed);
+    public void Items_repeat_without_end(string text, bool isAllowed) => Check(Grammar.Repeat(Grammar.Text("ab"), 0, null), text, isAllowed);
 
     [TestCase("x: 1", true)]
     [TestCase("some text, x: {\"a\": 2}", true)]
     [TestCase("some text", false)]
     [TestCase("日本x: []", true)]
-    public void AnyTextMayComeBefore(string text, bool isAllowed)
+    public void Any_text_may_come_before(string text, bool isAllowed)
         => Check(Grammar.Sequence(Grammar.AnyText, Grammar.Text("x:"), Grammar.Text(""), Grammar.Json()), text, isAllowed);
 
     [Test]
-    public void ATokenIsNotItsText()
+    public void A_token_is_not_its_text()
     {
         var vocabulary = Vocabularies.Real;
         var token = vocabulary.Tokenizer.FindToken("</think>")!.Value;
@@ -72,7 +72,7 @@ public class GrammarTests
     }
 
     [Test]
-    public void AddedTokensAreNeverText()
+    public void Added_tokens_are_never_text()
     {
         var allowed = Vocabularies.Real.Begin(Grammar.AnyText).Allowed();
         Assert.That(TokenMask.Contains(allowed, Vocabularies.Real.Tokenizer.FindToken("<think>")!.Value), Is.False);
@@ -80,7 +80,7 @@ public class GrammarTests
     }
 
     [Test]
-    public void WhatMakesNoGrammarIsRefused()
+    public void What_makes_no_grammar_is_refused()
     {
         Assert.That(() => Grammar.Choice([]), Throws.ArgumentException);
         Assert.That(() => Grammar.AnyOf(), Throws.ArgumentException);
@@ -92,11 +92,11 @@ public class GrammarTests
     }
 
     [Test]
-    public void TokensBeyondTheLogitsAreNotAccepted([Values(-1, 1_000_000, int.MaxValue)] int token)
+    public void Tokens_beyond_the_logits_are_not_accepted([Values(-1, 1_000_000, int.MaxValue)] int token)
         => Assert.That(() => Vocabularies.Tiny.Begin(Grammar.AnyText).Accept(token), Throws.InvalidOperationException);
 
     [Test]
-    public void VocabulariesThatCannotSpellAreRefused()
+    public void Vocabularies_that_cannot_spell_are_refused()
         => Assert.That(() => new TokenVocabulary(Vocabularies.Tiny.Tokenizer, 100), Throws.ArgumentException);
 
     private static void Check(Grammar grammar, string text, bool isAllowed)

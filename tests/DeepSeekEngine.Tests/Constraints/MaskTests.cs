@@ -7,7 +7,7 @@ namespace DeepSeekEngine.Tests.Constraints;
 public class MaskTests
 {
     [Test]
-    public void MasksAllowWhatSteppingAllows([Range(0, 39)] int seed)
+    public void Masks_allow_what_stepping_allows([Range(0, 39)] int seed)
     {
         Grammar grammar;
         try
@@ -23,7 +23,7 @@ public class MaskTests
     }
 
     [TestCaseSource(typeof(RealisticSchemas), nameof(RealisticSchemas.Cases))]
-    public void MasksOfTheRealVocabularyAllowWhatSteppingAllows(RealisticSchemas.Case given)
+    public void Masks_of_the_real_vocabulary_allow_what_stepping_allows(RealisticSchemas.Case given)
         => Compare(Vocabularies.Real, Grammar.JsonSchema(given.Schema), given.Names, given.Name.Length, step: 37);
 
     private static void Compare(Vocabularies.Vocabulary vocabulary, Grammar grammar, IReadOnlyList<string> names, int seed, int step)
@@ -43,7 +43,7 @@ public class MaskTests
     }
 
     [Test]
-    public void ObjectsEndAndBeginAgainWithinOneToken()
+    public void Objects_end_and_begin_again_within_one_token()
     {
         foreach (var answer in new[] { "{\"a\":1,\"b\":2}", "{\"\":{},\"a\":[{\"\":0}]}" })
         {
@@ -52,7 +52,7 @@ public class MaskTests
     }
 
     [Test]
-    public void LogitsOfTokensThatAreNotAllowedBecomeNegativeInfinity([Values(0, 1, 63, 64, 65, 200, 1000)] int tokens)
+    public void Logits_of_tokens_that_are_not_allowed_become_negative_infinity([Values(0, 1, 63, 64, 65, 200, 1000)] int tokens)
     {
         var random = new Random(tokens);
         var allowed = new ulong[(tokens + 63) / 64];
@@ -77,11 +77,11 @@ public class MaskTests
     }
 
     [Test]
-    public void MasksShorterThanTheLogitsAreRefused()
+    public void Masks_shorter_than_the_logits_are_refused()
         => Assert.That(() => TokenMask.Apply(new ulong[1], new float[65]), Throws.TypeOf<ArgumentOutOfRangeException>());
 
     [Test]
-    public void ManyMatchersShareMasks()
+    public void Many_matchers_share_masks()
     {
         var grammar = Grammar.JsonSchema(new SchemaGenerator(1).Schema());
         var answers = new string[8];

@@ -32,7 +32,7 @@ public class UnsupportedSchemaTests
     [TestCase("format", "\"regex\"")]
     [TestCase("multipleOf", "0.3")]
     [TestCase("multipleOf", "0")]
-    public void KeywordsThatAreNotSupportedAreNamed(string keyword, string value)
+    public void Keywords_that_are_not_supported_are_named(string keyword, string value)
     {
         foreach (var (schema, location) in new[]
         {
@@ -73,7 +73,7 @@ public class UnsupportedSchemaTests
     [TestCase("""{"$ref": "#"}""", "#")]
     [TestCase("""{"anyOf": [{"$ref": "#"}, {"type": "string"}]}""", "#")]
     [TestCase("""{"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"}""", "#/$defs/a")]
-    public void WhatIsMalformedOrCannotBeHeldToIsRefused(string schema, string location)
+    public void What_is_malformed_or_cannot_be_held_to_is_refused(string schema, string location)
         => Assert.That(Refusal(schema).Location, Is.EqualTo(location));
 
     [TestCase("false")]
@@ -91,21 +91,21 @@ public class UnsupportedSchemaTests
     [TestCase("""{"type": "array", "items": {"$ref": "#"}, "minItems": 1}""")]
     [TestCase("""{"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]}""")]
     [TestCase("""{"allOf": [{"const": {"a": 1}}, {"const": {"a": 2}}]}""")]
-    public void SchemasThatNothingSatisfiesAreRefused(string schema) => Assert.That(Refusal(schema).Message, Does.Contain("No value satisfies"));
+    public void Schemas_that_nothing_satisfies_are_refused(string schema) => Assert.That(Refusal(schema).Message, Does.Contain("No value satisfies"));
 
     [TestCase("""{"type": "string", "maxLength": 1000000000}""")]
     [TestCase("""{"type": "string", "minLength": 99999999999999999999}""")]
     [TestCase("""{"pattern": "((a{1000}){1000}){1000}"}""")]
     [TestCase("""{"minimum": 1e999999999}""")]
     [TestCase("""{"multipleOf": 1e30}""")]
-    public void NumbersThatAreTooLargeAreRefused(string schema) => Refusal(schema);
+    public void Numbers_that_are_too_large_are_refused(string schema) => Refusal(schema);
 
     [Test]
-    public void SchemasNestedDeeplyAreRefused()
+    public void Schemas_nested_deeply_are_refused()
         => Assert.That(Refusal(Repeat("{\"items\":", 100_000) + "true" + new string('}', 100_000)).Location, Is.EqualTo("#"));
 
     [Test]
-    public void LongChainsOfReferencesAreRefused()
+    public void Long_chains_of_references_are_refused()
     {
         var schema = new StringBuilder("{\"$ref\": \"#/$defs/0\", \"$defs\": {");
         for (var i = 0; i < 10_000; i++)
@@ -117,18 +117,18 @@ public class UnsupportedSchemaTests
     }
 
     [Test]
-    public void ProductsOfAlternativesAreRefused()
+    public void Products_of_alternatives_are_refused()
     {
         var one = "{\"anyOf\": [" + string.Join(',', Enumerable.Range(0, 10).Select(i => $"{{\"properties\": {{\"p{i}\": true}}}}")) + "]}";
         Refusal("{\"allOf\": [" + string.Join(',', Enumerable.Repeat(one, 10)) + "]}");
     }
 
     [Test]
-    public void OverlappingPatternPropertiesAreRefused()
+    public void Overlapping_pattern_properties_are_refused()
         => Refusal("{\"patternProperties\": {" + string.Join(',', Enumerable.Range(0, 12).Select(i => $"\"{(char)('a' + i)}\": {{\"minimum\": {i}}}")) + "}}");
 
     [Test]
-    public void LargeEnumsAreHandled()
+    public void Large_enums_are_handled()
     {
         var schema = "{\"enum\": [" + string.Join(',', Enumerable.Range(0, 2000).Select(i => $"\"word {i * 7919}\",{i}")) + "]}";
         Assert.That(AcceptanceTests.Refusal(Grammar.JsonSchema(schema), Vocabularies.Tiny, "\"word 7919\""), Is.Null);
@@ -136,7 +136,7 @@ public class UnsupportedSchemaTests
     }
 
     [Test]
-    public void AmbiguityAtEveryLevelDoesNotMultiply()
+    public void Ambiguity_at_every_level_does_not_multiply()
     {
         // Each level may be understood in two ways until its end; stacks that were kept apart would be 2^60.
         const string Schema = """
