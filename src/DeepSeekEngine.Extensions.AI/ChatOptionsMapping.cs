@@ -32,6 +32,10 @@ internal static class ChatOptionsMapping
             PresencePenalty = raw.PresencePenalty ?? options.PresencePenalty,
             Seed = raw.Seed ?? options.Seed,
             StopSequences = raw.StopSequences ?? options.StopSequences?.ToArray(),
+            ResponseFormat = raw.ResponseFormat ?? FormatOf(options.ResponseFormat),
+            Tools = raw.Tools ?? options.Tools?.Select(DefinitionOf).ToArray(),
+            ToolChoice = raw.ToolChoice ?? ChoiceOf(options.ToolMode),
+            ParallelToolCalls = raw.ParallelToolCalls && options.AllowMultipleToolCalls != false,
         };
         merged = AdditionalOptions.Merge(merged, options.AdditionalProperties);
         return merged with { MaxThinkingTokens = merged.MaxThinkingTokens ?? ThinkingBudget(options.Reasoning?.Effort, merged, contextLength) };
@@ -42,22 +46,6 @@ internal static class ChatOptionsMapping
         if (options.ModelId is not null && options.ModelId != modelId)
         {
             throw NotSupported(nameof(ChatOptions.ModelId), $"is '{options.ModelId}'", $"This client has '{modelId}' only; leave it null.");
-        }
-
-        if (options.Tools is { Count: > 0 })
-        {
-            throw NotSupported(nameof(ChatOptions.Tools), "has tools", "The model cannot call any; leave it empty.");
-        }
-
-        // Whether and how many tools may be called, as of AllowMultipleToolCalls, is kept to where none is.
-        if (options.ToolMode is RequiredChatToolMode)
-        {
-            throw NotSupported(nameof(ChatOptions.ToolMode), "requires a tool to be called", "Leave it null.");
-        }
-
-        if (options.ResponseFormat is ChatResponseFormatJson)
-        {
-            throw NotSupported(nameof(ChatOptions.ResponseFormat), "is JSON", "Leave it null, ask for JSON in a message and check what comes.");
         }
 
         if (options.ConversationId is not null)
@@ -81,6 +69,27 @@ internal static class ChatOptionsMapping
                 $"{nameof(ChatOptions.Reasoning)}.{nameof(ReasoningOptions.Output)}", "is Summary", "Reasoning can be had in full or not at all.");
         }
     }
+
+    private static ResponseFormat? FormatOf(ChatResponseFormat? format) => format switch
+    {
+        null or ChatResponseFormatText => null,
+        ChatResponseFormatJson { Schema: { } schema } => ResponseFormat.JsonSchema(schema),
+        ChatResponseFormatJson => ResponseFormat.Json(),
+        _ => throw NotSupported(nameof(ChatOptions.ResponseFormat), $"is a {format.GetType().FullName}", "Use text or JSON."),
+    };
+
+    private static ToolDefinition DefinitionOf(AITool tool) => tool is AIFunctionDeclaration function
+        ? new ToolDefinition(function.Name, string.IsNullOrEmpty(function.Description) ? null : function.Description, function.JsonSchema)
+        : throw NotSupported(nameof(ChatOptions.Tools), $"has a {tool.GetType().Name}", $"Only functions can be called ({nameof(AIFunctionDeclaration)}).");
+
+    private static ToolChoice? ChoiceOf(ChatToolMode? mode) => mode switch
+    {
+        null or AutoChatToolMode => null,
+        NoneChatToolMode => ToolChoice.None,
+        RequiredChatToolMode { RequiredFunctionName: { } name } => ToolChoice.Function(name),
+        RequiredChatToolMode => ToolChoice.Required,
+        _ => throw NotSupported(nameof(ChatOptions.ToolMode), $"is a {mode.GetType().FullName}", "Use Auto, None, RequireAny or RequireSpecific."),
+    };
 
     /// <summary>
     /// Tokens the model may think, as a share of those it may produce, so that there is room left for the answer; as long as it likes

@@ -30,7 +30,12 @@ internal sealed class DeepSeekChatClient(Func<CancellationToken, Task<DeepSeekMo
             contents.Add(new TextReasoningContent(result.Reasoning));
         }
 
-        contents.Add(new TextContent(result.Text));
+        if (result.Text.Length > 0 || result.ToolCalls.Count == 0)
+        {
+            contents.Add(new TextContent(result.Text));
+        }
+
+        contents.AddRange(result.ToolCalls.Select(FunctionCalls.ToContent));
         return new ChatResponse(new ChatMessage(ChatRole.Assistant, contents) { MessageId = id, CreatedAt = createdAt, RawRepresentation = result })
         {
             ResponseId = id,
@@ -68,8 +73,12 @@ internal sealed class DeepSeekChatClient(Func<CancellationToken, Task<DeepSeekMo
 
     private static bool ShowsReasoning(ChatOptions? options) => options?.Reasoning?.Output is not ReasoningOutput.None;
 
-    private static ChatFinishReason Reason(FinishReason reason)
-        => reason is FinishReason.EndOfText or FinishReason.StopSequence ? ChatFinishReason.Stop : ChatFinishReason.Length;
+    private static ChatFinishReason Reason(FinishReason reason) => reason switch
+    {
+        FinishReason.EndOfText or FinishReason.StopSequence => ChatFinishReason.Stop,
+        FinishReason.ToolCalls => ChatFinishReason.ToolCalls,
+        _ => ChatFinishReason.Length,
+    };
 
     private static UsageDetails Details(Usage usage) => new()
     {
@@ -90,13 +99,23 @@ internal sealed class DeepSeekChatClient(Func<CancellationToken, Task<DeepSeekMo
         var createdAt = DateTimeOffset.UtcNow;
         var id = NewId();
         var showsReasoning = ShowsReasoning(options);
+        var calls = new StreamedCalls();
         var chunks = engine.StreamAsync(ChatMessages.From(messages, options), Options(options, engine), cancellationToken);
         await foreach (var chunk in chunks.ConfigureAwait(false))
         {
             List<AIContent> contents = [];
-            if (chunk.Text.Length > 0 && (chunk.Kind is ChunkKind.Answer || showsReasoning))
+            if (calls.Add(chunk) is { } call)
             {
-                contents.Add(chunk.Kind is ChunkKind.Answer ? new TextContent(chunk.Text) : new TextReasoningContent(chunk.Text));
+                contents.Add(call);
+            }
+
+            if (chunk.Text.Length > 0 && chunk.Kind is ChunkKind.Answer)
+            {
+                contents.Add(new TextContent(chunk.Text));
+            }
+            else if (chunk.Text.Length > 0 && chunk.Kind is ChunkKind.Reasoning && showsReasoning)
+            {
+                contents.Add(new TextReasoningContent(chunk.Text));
             }
 
             if (chunk.Usage is not null)

@@ -30,6 +30,9 @@ public sealed class DeepSeekEngineOptions
     /// <inheritdoc cref="EngineOptions.Weights"/>
     public WeightFormat? Weights { get; set; }
 
+    /// <inheritdoc cref="EngineOptions.KvCache"/>
+    public KvCachePrecision KvCache { get; set; }
+
     /// <inheritdoc cref="EngineOptions.ContextLength"/>
     public int? ContextLength { get; set; }
 
@@ -67,6 +70,7 @@ public sealed class DeepSeekEngineOptions
             DeviceMemoryLimit = DeviceMemoryLimit,
             Experts = Experts,
             Weights = Weights ?? defaults.Weights,
+            KvCache = KvCache,
             ContextLength = ContextLength,
             Threads = Threads,
             MaxConcurrentRequests = MaxConcurrentRequests ?? defaults.MaxConcurrentRequests,

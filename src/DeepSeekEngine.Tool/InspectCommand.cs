@@ -12,14 +12,18 @@ internal static class InspectCommand
     {
         var directory = ModelArguments.Directory();
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor." };
-        var command = new Command("inspect", "Says what a checkpoint is, what memory it needs and whether it fits here.") { directory, tensors };
+        var kvCache = ModelArguments.KvCache();
+        var command = new Command("inspect", "Says what a checkpoint is, what memory it needs and whether it fits here.")
+        {
+            directory, tensors, kvCache,
+        };
         command.SetAction(parsed =>
         {
             var path = Path.GetFullPath(parsed.GetRequiredValue(directory));
             var summary = CheckpointSummary.Read(path);
             terminal.Output.Write(Architecture(summary));
             terminal.Output.Write(Parts(summary));
-            terminal.Output.Write(MemoryTable.For(path, summary));
+            terminal.Output.Write(MemoryTable.For(path, summary, parsed.GetValue(kvCache)));
             if (parsed.GetValue(tensors))
             {
                 List(summary, terminal);

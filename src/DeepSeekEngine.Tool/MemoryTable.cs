@@ -9,12 +9,12 @@ internal static class MemoryTable
 {
     private static readonly int[] Contexts = [4096, 8192, 32768, 131072];
 
-    public static IRenderable For(string directory, CheckpointSummary summary)
+    public static IRenderable For(string directory, CheckpointSummary summary, KvCachePrecision kvCache)
     {
         var longest = summary.Config.MaxPositions;
         int[] contexts = [.. Contexts.Where(context => context < longest), longest];
-        WeightFormat[] formats = summary.PackedFormat is WeightFormat.AsStored
-            ? Enum.GetValues<WeightFormat>()
+        IReadOnlyList<WeightFormat> formats = summary.PackedFormat is WeightFormat.AsStored
+            ? QuantizationPolicy.Formats
             : [WeightFormat.AsStored];
         var devices = DeepSeekModel.GetDevices();
         var table = Styles.Table(["memory for", "weights", .. contexts.Select(context => $"+ {Units.Number((long)context)} tokens")]);
@@ -45,7 +45,8 @@ internal static class MemoryTable
         [
             .. contexts.Select(context => DeepSeekModel.EstimateMemory(directory, new EngineOptions
             {
-                Device = device.Device, DeviceIndex = device.Index, Weights = format, ContextLength = context, MaxConcurrentRequests = 1,
+                Device = device.Device, DeviceIndex = device.Index, Weights = format, KvCache = kvCache,
+                ContextLength = context, MaxConcurrentRequests = 1,
             })),
         ];
     }

@@ -12,6 +12,8 @@ internal sealed class ModelArguments
     private readonly Option<WeightFormat> _weights = Choice(
         "--weights", "The format the large matrices are computed from (default: asstored).", Enum.GetValues<WeightFormat>());
 
+    private readonly Option<KvCachePrecision> _kvCache = KvCache();
+
     private readonly Option<int?> _context = Number(
         "--context", 2, "Tokens a conversation may have (default: what it was made for, at most 8192).");
 
@@ -22,6 +24,7 @@ internal sealed class ModelArguments
         command.Add(_directory);
         command.Add(_device);
         command.Add(_weights);
+        command.Add(_kvCache);
         command.Add(_context);
         command.Add(_threads);
     }
@@ -32,6 +35,7 @@ internal sealed class ModelArguments
         {
             Device = parsed.GetValue(_device),
             Weights = parsed.GetValue(_weights),
+            KvCache = parsed.GetValue(_kvCache),
             ContextLength = parsed.GetValue(_context),
             Threads = parsed.GetValue(_threads),
         };
@@ -43,6 +47,10 @@ internal sealed class ModelArguments
     {
         Description = "The model's directory: config.json, tokenizer.json and safetensors files.",
     };
+
+    /// <summary>What the cache is kept as.</summary>
+    public static Option<KvCachePrecision> KvCache() => Choice(
+        "--kv-cache", "What the key-value cache is kept as (default: auto, what is fastest).", Enum.GetValues<KvCachePrecision>());
 
     /// <summary>An option for a whole number that is not less than <paramref name="least"/>.</summary>
     public static Option<int?> Number(string name, int least, string description)

@@ -66,9 +66,8 @@ public sealed class DeepSeekModel : IAsyncDisposable
         var path = Path.GetFullPath(directory);
         var config = ModelConfigReader.Read(path);
         using var checkpoint = Checkpoint.Open(path, config.Fp8);
-        _ = checkpoint.FormatFor(options.Weights);
         var kind = BackendFactory.KindOf(options);
-        return new PlacementPlan(
+        return PlacementPlan.For(
             checkpoint, config, StepLimits.For(options, config), options, BackendFactory.MemoryOf(options, kind), kind is Device.Cpu).Total;
     }
 
@@ -82,7 +81,11 @@ public sealed class DeepSeekModel : IAsyncDisposable
     /// <param name="messages">The conversation so far, rendered by the checkpoint's chat template.</param>
     /// <param name="options">How to generate.</param>
     /// <param name="cancellationToken">Stops the request and frees what it held.</param>
-    /// <exception cref="ArgumentException">There is no message, or the chat template does not allow for one of them.</exception>
+    /// <exception cref="ArgumentException">
+    /// There is no message, the chat template does not allow for one of them, or a tool must be called that there is not.
+    /// </exception>
+    /// <exception cref="UnsupportedSchemaException">Arguments of a tool cannot be held to its schema.</exception>
+    /// <exception cref="NotSupportedException">There are tools, and the tokenizer lacks the tokens around calls.</exception>
     /// <exception cref="ContextLengthExceededException">The conversation does not fit the context.</exception>
     /// <exception cref="QueueFullException">Too many requests are waiting already.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
@@ -110,7 +113,11 @@ public sealed class DeepSeekModel : IAsyncDisposable
     /// <param name="messages">The conversation so far, rendered by the checkpoint's chat template.</param>
     /// <param name="options">How to generate.</param>
     /// <param name="cancellationToken">Stops the request and frees what it held.</param>
-    /// <exception cref="ArgumentException">There is no message, or the chat template does not allow for one of them.</exception>
+    /// <exception cref="ArgumentException">
+    /// There is no message, the chat template does not allow for one of them, or a tool must be called that there is not.
+    /// </exception>
+    /// <exception cref="UnsupportedSchemaException">Arguments of a tool cannot be held to its schema.</exception>
+    /// <exception cref="NotSupportedException">There are tools, and the tokenizer lacks the tokens around calls.</exception>
     /// <exception cref="ContextLengthExceededException">The conversation does not fit the context.</exception>
     /// <exception cref="QueueFullException">Too many requests are waiting already.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled, while enumerating.</exception>
@@ -145,7 +152,8 @@ public sealed class DeepSeekModel : IAsyncDisposable
         RawPrompt prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        return Stream(Fitting(_loaded.Encode(prompt)), options ?? new GenerationOptions(), cancellationToken);
+        options ??= new GenerationOptions();
+        return Stream(Fitting(_loaded.Encode(prompt, options)), options, cancellationToken);
     }
 
     /// <summary>Starts a conversation that remembers what was said.</summary>
@@ -214,11 +222,6 @@ public sealed class DeepSeekModel : IAsyncDisposable
     private async IAsyncEnumerable<GenerationChunk> Stream(
         Prompt prompt, GenerationOptions options, CancellationToken outer, [EnumeratorCancellation] CancellationToken enumeration = default)
     {
-        if (options.ResponseFormat is not null || options.Tools is { Count: > 0 })
-        {
-            throw new NotSupportedException("Formats and tools are not supported yet.");
-        }
-
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(outer, enumeration);
         var request = _loaded.CreateRequest(prompt, options, cancellation.Token);
         _loaded.Engine.Submit(request);

@@ -59,7 +59,8 @@ public sealed record EngineOptions
 
     /// <summary>
     /// The format the large matrices are computed from, on every device. A packed checkpoint has its format already, and another one is
-    /// refused. Default: <see cref="WeightFormat.AsStored"/>.
+    /// refused. Default: <see cref="WeightFormat.AsStored"/>; what <see cref="WeightFormat.Auto"/> chooses, and with it the answers, depends on
+    /// what memory is free.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a member of <see cref="WeightFormat"/>.</exception>
     public WeightFormat Weights
@@ -68,6 +69,19 @@ public sealed record EngineOptions
         init => field = Enum.IsDefined(value)
             ? value
             : throw new ArgumentOutOfRangeException(nameof(Weights), value, $"{nameof(Weights)} must be a member of the enumeration.");
+    }
+
+    /// <summary>
+    /// What the key-value cache is kept as, on every device: less is more tokens in the same memory, and less to read for each of a long
+    /// context. Default: <see cref="KvCachePrecision.Auto"/>.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a member of <see cref="KvCachePrecision"/>.</exception>
+    public KvCachePrecision KvCache
+    {
+        get;
+        init => field = Enum.IsDefined(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(KvCache), value, $"{nameof(KvCache)} must be a member of the enumeration.");
     }
 
     /// <summary>Requests computed together, 1 to 1024; more wait for their turn. Default: 16.</summary>

@@ -13,6 +13,15 @@ public sealed record ModelInfo(
     string Directory, string Architecture, string Device, int Layers, int MtpModules, int VocabularySize, int ContextLength,
     long WeightBytes)
 {
+    /// <summary>
+    /// The format the large matrices are computed from, never <see cref="WeightFormat.Auto"/>: that of a packed checkpoint is what it was packed
+    /// to.
+    /// </summary>
+    public WeightFormat Weights { get; init; }
+
+    /// <summary>What the key-value cache is kept as, never <see cref="KvCachePrecision.Auto"/>.</summary>
+    public KvCachePrecision KvCache { get; init; }
+
     /// <summary>What telemetry calls the model: the name of its directory.</summary>
     public string Name => Path.GetFileName(Path.TrimEndingDirectorySeparator(Directory));
 }

@@ -20,4 +20,11 @@ public enum WeightFormat
     /// quantised while it is loaded, into memory.
     /// </summary>
     Int4,
+
+    /// <summary>
+    /// The first of <see cref="AsStored"/>, <see cref="Int8"/> and <see cref="Int4"/> with which all of the model fits the memory that is free,
+    /// cache and workspaces included, on a GPU with its routed experts on the CPU if <see cref="EngineOptions.Experts"/> allows it. Where none
+    /// does, a CPU reads weights as stored from their files as it needs them, and a GPU refuses the model. A packed checkpoint keeps its own.
+    /// </summary>
+    Auto,
 }

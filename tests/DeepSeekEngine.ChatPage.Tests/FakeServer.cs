@@ -16,11 +16,6 @@ namespace DeepSeekEngine.ChatPage.Tests;
 /// </summary>
 internal sealed class FakeServer : IAsyncDisposable
 {
-    /// <summary>What samples/ChatServer sends with the page. No style attribute is allowed either: the page sets styles by script alone.</summary>
-    public const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
-        + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types dompurify";
-
     private const string PathBase = "/deep/seek";
 
     private readonly WebApplication _application;
@@ -56,7 +51,7 @@ internal sealed class FakeServer : IAsyncDisposable
         application.UsePathBase(PathBase);
         application.Use((context, next) =>
         {
-            context.Response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
+            context.Response.Headers.ContentSecurityPolicy = ChatServer.ContentSecurityPolicy.Value;
             context.Response.Headers.XContentTypeOptions = "nosniff";
             return next(context);
         });

@@ -135,8 +135,9 @@ public sealed class ChatClientTests
     {
         AssertRefused(new(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")]), "DataContent (image/png)");
         AssertRefused(new(ChatRole.User, [new UriContent("https://example.org/a.png", "image/png")]), "UriContent (image/png)");
-        AssertRefused(new(ChatRole.Assistant, [new FunctionCallContent("1", "add")]), "FunctionCallContent");
-        AssertRefused(new(ChatRole.Tool, [new FunctionResultContent("1", "2")]), "FunctionResultContent");
+        AssertRefused(new(ChatRole.User, [new FunctionCallContent("1", "add")]), "FunctionCallContent");
+        AssertRefused(new(ChatRole.User, [new FunctionResultContent("1", "2")]), "FunctionResultContent");
+        AssertRefused(new(ChatRole.Tool, [new FunctionResultContent("1", "2"), new TextContent("3")]), "both");
         AssertRefused(new(ChatRole.Assistant, [new ErrorContent("It failed.")]), "ErrorContent");
         AssertRefused(new(new ChatRole("developer"), "Hello"), "developer");
     }

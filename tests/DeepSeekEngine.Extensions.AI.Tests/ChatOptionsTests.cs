@@ -1,7 +1,9 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using DeepSeekEngine.Testing;
 using Microsoft.Extensions.AI;
 using NUnit.Framework;
+using DescriptionAttribute = System.ComponentModel.DescriptionAttribute;
 
 namespace DeepSeekEngine.Extensions.AI.Tests;
 
@@ -118,9 +120,7 @@ public sealed class ChatOptionsTests
     private static IEnumerable<TestCaseData> RefusedOptions()
     {
         yield return Case("ModelId", new() { ModelId = "gpt" });
-        yield return Case("Tools", new() { Tools = [AIFunctionFactory.Create(() => 1, "one")] });
-        yield return Case("ToolMode", new() { ToolMode = ChatToolMode.RequireAny });
-        yield return Case("ResponseFormat", new() { ResponseFormat = ChatResponseFormat.Json });
+        yield return Case("Tools", new() { Tools = [new HostedWebSearchTool()] });
         yield return Case("ConversationId", new() { ConversationId = "1" });
         yield return Case("ContinuationToken", new() { ContinuationToken = ResponseContinuationToken.FromBytes(new byte[] { 1 }) });
         yield return Case("AllowBackgroundResponses", new() { AllowBackgroundResponses = true });
@@ -151,6 +151,36 @@ public sealed class ChatOptionsTests
         Assert.That(
             () => _client.GetResponseAsync(Question, new() { AdditionalProperties = new() { ["max_thinking_tokens"] = 1.5 } }),
             Throws.ArgumentException.With.Message.Contains("max_thinking_tokens"));
+        Assert.That(
+            () => _client.GetResponseAsync(Question, new() { ToolMode = ChatToolMode.RequireAny }), Throws.ArgumentException.With.Message.Contains("tool"));
+    }
+
+    [Test]
+    public async Task A_response_is_of_the_format_asked_for()
+    {
+        var options = new ChatOptions
+        {
+            ResponseFormat = ChatResponseFormat.ForJsonSchema<Verdict>(), Temperature = 0, MaxOutputTokens = 450, Reasoning = new() { Effort = ReasoningEffort.None },
+        };
+        var response = await _client.GetResponseAsync(Question, options);
+        Assert.That(response.FinishReason, Is.EqualTo(ChatFinishReason.Stop));
+        Assert.That(JsonSerializer.Deserialize<Verdict>(response.Text, AIJsonUtilities.DefaultOptions), Is.Not.Null);
+
+        options.ResponseFormat = ChatResponseFormat.Json;
+        options.MaxOutputTokens = 1;
+        Assert.That((await _client.GetResponseAsync(Question, options)).Text.TrimStart(), Is.Empty.Or.Matches("""^[{\["tfn0-9-]"""));
+    }
+
+    /// <summary>What the abstractions write in a schema is either kept to or, like a description, says nothing about what is valid.</summary>
+    [Test]
+    public void Schemas_of_the_abstractions_are_understood()
+    {
+        var function = AIFunctionFactory.Create(
+            ([Description("Where.")] string city, int? days, DayOfWeek day, List<Forecast> before, double factor = 1.5, string? note = null) => city, "forecast");
+        var options = ChatOptionsMapping.ToGenerationOptions(
+            new() { ResponseFormat = ChatResponseFormat.ForJsonSchema<Forecast>(), Tools = [function] }, _client, "tiny-r1", ContextLength);
+        Assert.That(options.ResponseFormat, Is.Not.Null);
+        Assert.That(() => ResponseFormat.JsonSchema(options.Tools!.Single().Parameters!.Value), Throws.Nothing);
     }
 
     [Test]
@@ -166,4 +196,11 @@ public sealed class ChatOptionsTests
         Assert.That(typeof(ChatOptions).GetProperties().Select(p => p.Name), Is.EquivalentTo(known));
         Assert.That(typeof(ReasoningOptions).GetProperties().Select(p => p.Name), Is.EquivalentTo(new[] { "Effort", "Output" }));
     }
+
+    [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+    private sealed record Verdict(bool Right);
+
+    [Description("The weather.")]
+    private sealed record Forecast(
+        [property: Description("Where.")] string City, int? Days, DayOfWeek? Day, Forecast? Next, Dictionary<string, double> Values, DateTimeOffset At, Guid Id);
 }

@@ -40,7 +40,8 @@ public sealed class HostingTests
         var configured = new Dictionary<string, object>
         {
             ["Device"] = Device.OpenCL, ["DeviceIndex"] = 3, ["DeviceCount"] = 2, ["DeviceMemoryLimit"] = 5_000_000_000,
-            ["Experts"] = ExpertPlacement.Host, ["Weights"] = WeightFormat.Int4, ["ContextLength"] = 77, ["Threads"] = 5,
+            ["Experts"] = ExpertPlacement.Host, ["Weights"] = WeightFormat.Int4, ["KvCache"] = KvCachePrecision.Int8, ["ContextLength"] = 77,
+            ["Threads"] = 5,
             ["MaxConcurrentRequests"] = 9, ["MaxQueuedRequests"] = 11, ["CacheTokens"] = 4096, ["SpeculativeDecoding"] = false,
             ["PrefillChunk"] = 33,
         };

@@ -1,4 +1,5 @@
 using DeepSeekEngine.Backends.Ilgpu;
+using DeepSeekEngine.Kernels;
 
 namespace DeepSeekEngine.OpenCL.Tests;
 
@@ -11,10 +12,10 @@ internal static class OpenClDevice
     private static readonly Lazy<bool> Exists = new(() => IlgpuDevices.OpenCl.Count > 0);
 
     /// <summary>A backend on the first device.</summary>
-    public static IlgpuBackend CreateBackend()
+    public static IlgpuBackend CreateBackend(CachePrecision cache = CachePrecision.Float32)
     {
         Require();
-        return IlgpuBackend.CreateOpenCl(0);
+        return IlgpuBackend.CreateOpenCl(0, cache: cache);
     }
 
     /// <summary>Where there is no device, fails a continuous-integration run and tells any other why its test is skipped.</summary>

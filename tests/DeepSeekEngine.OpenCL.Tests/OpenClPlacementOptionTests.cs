@@ -32,6 +32,20 @@ public sealed class OpenClPlacementOptionTests
     }
 
     [Test]
+    public async Task A_limit_that_holds_narrower_weights_has_them_chosen()
+    {
+        var options = new EngineOptions { Device = Device.OpenCL, Experts = ExpertPlacement.Device, DeviceMemoryLimit = long.MaxValue };
+        var stored = DeepSeekModel.EstimateMemory(TestPaths.TinyR1, options).OnDevices;
+        options = options with { Weights = WeightFormat.Auto, KvCache = KvCachePrecision.Int8 };
+        var smaller = DeepSeekModel.EstimateMemory(TestPaths.TinyR1, options).OnDevices;
+        Assert.That(smaller, Is.LessThan(stored), "the cache");
+        await using var model = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, options with { DeviceMemoryLimit = smaller - 1 });
+        Assert.That((model.Info.Weights, model.Info.KvCache), Is.EqualTo((WeightFormat.Int8, KvCachePrecision.Int8)));
+        var result = await model.GenerateAsync("How many primes are below 10?", Greedy);
+        Assert.That(result.Reasoning + result.Text, Is.Not.Empty);
+    }
+
+    [Test]
     public async Task A_limit_that_does_not_hold_the_model_refuses_it()
     {
         var options = new EngineOptions { Device = Device.OpenCL, DeviceMemoryLimit = 1 << 20 };

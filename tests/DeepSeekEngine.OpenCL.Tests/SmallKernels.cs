@@ -232,7 +232,7 @@ internal sealed class SmallKernels(IBackend backend)
         using var cache = Floats(step.CacheRows * Mla.CacheRow);
         using var latents = Zeros(9 * Mla.CacheRow);
         backend.GatherCache(
-            Activations.Dense(cache, Mla.CacheRow), step.Tables.From(2), 3, Activations.Dense(latents, Mla.CacheRow), 9);
+            Activations.Dense(cache, Mla.CacheRow), step.Tables.From(2), Mla.Absorbed, 3, Activations.Dense(latents, Mla.CacheRow), 9);
         return Read(latents);
     }
 

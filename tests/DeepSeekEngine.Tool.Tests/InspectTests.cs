@@ -25,7 +25,7 @@ public sealed class InspectTests
     public async Task Memory_is_that_of_EstimateMemory_and_fits()
     {
         var lines = await InspectAsync(TestPaths.TinyR1);
-        foreach (var format in Enum.GetValues<WeightFormat>())
+        foreach (var format in (WeightFormat[])[WeightFormat.AsStored, WeightFormat.Int8, WeightFormat.Int4])
         {
             var estimate = DeepSeekModel.EstimateMemory(
                 TestPaths.TinyR1,
@@ -38,6 +38,16 @@ public sealed class InspectTests
             var rows = lines.Where(line => line.TrimStart().StartsWith($"{device.Device} {device.Index} ", StringComparison.Ordinal));
             Assert.That(rows.Select(row => row.TrimEnd()[^4..]), Is.EqualTo(Enumerable.Repeat("fits", 3)), "in each format");
         }
+    }
+
+    [Test]
+    public async Task Memory_is_that_of_the_cache_asked_for([Values] KvCachePrecision kvCache)
+    {
+        var lines = await InspectAsync(TestPaths.TinyR1, "--kv-cache", $"{kvCache}");
+        var estimate = DeepSeekModel.EstimateMemory(
+            TestPaths.TinyR1,
+            new EngineOptions { Device = Device.Cpu, KvCache = kvCache, ContextLength = 2048, MaxConcurrentRequests = 1 });
+        Assert.That(lines, Has.Some.Match($"AsStored +{Units.Bytes(estimate.Weights)} +{Units.Bytes(estimate.Total)}"));
     }
 
     [TestCase("v3-fp8", "F8_E4M3")]

@@ -3,6 +3,7 @@ using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Ilgpu;
 using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Benchmarks.Limits;
+using DeepSeekEngine.Kernels;
 
 namespace DeepSeekEngine.Benchmarks.Devices;
 
@@ -20,15 +21,20 @@ internal static class BenchmarkDevice
         var name = arguments.Text("device", otherwise);
         var (kind, number) = name.Split(':', 2) is [var before, var after] ? (before, after) : (name, "0");
         var index = int.TryParse(number, CultureInfo.InvariantCulture, out var parsed) ? parsed : -1;
+        var cache = CacheOf(arguments, CachePrecision.Float32);
         return kind switch
         {
-            "cpu" => SimdBackend.Fastest(arguments.Number("threads", 0)),
-            "cuda" => IlgpuBackend.CreateCuda(index, tensorCores: arguments.Text("tensor-cores", "on") != "off"),
-            "opencl" => IlgpuBackend.CreateOpenCl(index),
-            "cpu-accelerator" => IlgpuBackend.CreateOnCpuAccelerator(),
+            "cpu" => SimdBackend.Fastest(arguments.Number("threads", 0), CacheOf(arguments, SimdBackend.FastestCache)),
+            "cuda" => IlgpuBackend.CreateCuda(index, tensorCores: arguments.Text("tensor-cores", "on") != "off", cache: cache),
+            "opencl" => IlgpuBackend.CreateOpenCl(index, cache: cache),
+            "cpu-accelerator" => IlgpuBackend.CreateOnCpuAccelerator(cache: cache),
             _ => throw new ArgumentException($"There is no device '{name}'; there are cpu, cuda, opencl and cpu-accelerator."),
         };
     }
+
+    /// <summary><c>--kv-cache float32|bfloat16|int8</c>.</summary>
+    private static CachePrecision CacheOf(Options arguments, CachePrecision otherwise)
+        => arguments.Names<CachePrecision>("kv-cache", $"{otherwise}")[0];
 
     /// <summary>What such a device is measured against.</summary>
     /// <param name="probeMegabytes">The memory the probe works on, unless <c>--probe</c> says otherwise.</param>
@@ -42,7 +48,7 @@ internal static class BenchmarkDevice
 
     /// <summary>Whether it rounds activations to bfloat16 before it multiplies them with weights of that kind.</summary>
     public static bool RoundsActivations(this IBackend backend)
-        => backend.RoundedTokens < int.MaxValue || backend.CacheRowLength(2) < 2;
+        => backend.RoundedTokens < int.MaxValue || backend is SimdBackend { RoundsActivations: true };
 
     /// <summary>Waits until all that was issued is done.</summary>
     public static void Wait(this IBackend backend)

@@ -9,7 +9,7 @@ namespace DeepSeekEngine.Benchmarks.Models;
 
 /// <summary>
 /// Prefill and decoding of whole models with synthetic weights: <c>--device --shape --format --context --prompt --decode --rounds
-/// --threads --layers --pages huge|small --probe MB</c>.
+/// --threads --layers --pages huge|small --probe MB --kv-cache float32|bfloat16|int8</c>.
 /// </summary>
 internal static class ModelCommand
 {
@@ -32,7 +32,7 @@ internal static class ModelCommand
         Report.Write(
             arguments, "model",
             [
-                $"On {backend.DeviceName}. Medians. GB/s are bytes of weights and cache a token reads over its time; {limits.Probe} before "
+                $"On {backend.DeviceName}, the cache of {backend.CachePrecision}. Medians. GB/s are bytes of weights and cache a token reads over its time; {limits.Probe} before "
                 + "and after, % of limit is the median of their ratios.",
             ],
             table, backend is SimdBackend ? null : backend.DeviceName);

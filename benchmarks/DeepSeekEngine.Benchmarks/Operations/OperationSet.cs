@@ -27,8 +27,9 @@ internal sealed partial class OperationSet : IDisposable
     {
         (_backend, _config, _weightBytes) = (backend, config, weightBytes);
         _matrices = new SyntheticMatrices(_arena, shared: backend is not SimdBackend);
-        var row = config.Attention.Cached.Row;
-        _attention = backend.CacheRowLength(row) < row ? ("BF16", Operands.BFloat16) : ("F32", Operands.Float32);
+        _attention = (
+            backend.CachePrecision switch { CachePrecision.Float32 => "F32", CachePrecision.BFloat16 => "BF16", _ => "Int8" },
+            backend is SimdBackend { RoundsAttention: true } ? Operands.BFloat16 : Operands.Float32);
     }
 
     public IReadOnlyList<Operation> Operations => _operations;
@@ -165,7 +166,7 @@ internal sealed partial class OperationSet : IDisposable
     /// <summary>A layer's, as the backend stores it.</summary>
     private Activations Cache(int rows, int layer)
     {
-        var width = _backend.CacheRowLength(_config.Attention.Cached.Row);
+        var width = new CacheLayout(_backend.CachePrecision, _config.Attention.Cached).Length;
         var array = Own(_backend.Allocate<float>((long)rows * width));
         SyntheticCache.Fill(array, layer);
         return Activations.Dense(array, width);

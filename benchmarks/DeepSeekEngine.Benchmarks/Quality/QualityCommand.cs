@@ -28,7 +28,7 @@ internal static class QualityCommand
         var text = new StringBuilder();
         var correct = new Dictionary<WeightFormat, int>();
         var texts = Load(directory, WeightFormat.AsStored, model => EvaluationTexts.OfAsync(model, problems.Take(options.Number("texts", 100))));
-        foreach (var format in Enum.GetValues<WeightFormat>())
+        foreach (var format in QuantizationPolicy.Formats)
         {
             correct[format] = Load(directory, format, model => EvaluationSet.CountCorrectAsync(model, problems));
         }
@@ -37,7 +37,7 @@ internal static class QualityCommand
         Line($"{Path.GetFileName(directory)}, {problems.Count} problems, divergence from the stored weights at {texts.Sum(t => t.Length)} positions "
             + "of prompts, reasoning and answers; KL in nats.\n");
         Line("| weights | exactly right | mean KL | maximum KL |\n| --- | ---: | ---: | ---: |");
-        foreach (var format in Enum.GetValues<WeightFormat>())
+        foreach (var format in QuantizationPolicy.Formats)
         {
             Row($"{format} | {correct[format]}", divergence.Of(QuantizationPolicy.For(format)));
         }

@@ -7,7 +7,8 @@ namespace DeepSeekEngine.Benchmarks.Synthetic;
 internal static class SyntheticCache
 {
     /// <summary>
-    /// Fills rows of float32 or of bfloat16: read as either, values are of both signs and of magnitudes from 1/2 to 2, as normalised latents are.
+    /// Fills rows of any precision: read as float32 or bfloat16, values are of both signs and of magnitudes from 1/2 to 2, as normalised latents
+    /// are, and read as int8 they are scales of such magnitudes and bytes.
     /// </summary>
     public static unsafe void Fill(DeviceArray<float> rows, int seed)
     {

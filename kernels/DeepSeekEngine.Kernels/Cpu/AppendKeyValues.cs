@@ -1,12 +1,11 @@
 using System.Numerics.Tensors;
-using DeepSeekEngine.Kernels.Cpu.Emitted;
 
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
 /// Completes the projected heads of grouped-query attention: a query, in place, and a key become rope(RMSNorm(x + bias)), a value x + bias;
-/// keys and values go to the token's cache row. q [count, H * key], k [count, G * key], v [count, G * value]; pairs are rotated by halves.
-/// A task is a token. Where there are functions for it, what goes to the cache is rounded to bfloat16.
+/// keys and values go to the token's cache row, kept as the cache keeps them. q [count, H * key], k [count, G * key], v [count, G * value];
+/// pairs are rotated by halves. A task is a token.
 /// </summary>
 internal readonly unsafe struct AppendKeyValuesJob : IParallelJob
 {
@@ -42,13 +41,7 @@ internal readonly unsafe struct AppendKeyValuesJob : IParallelJob
 
     public required AttentionShape Shape { get; init; }
 
-    public required Rows Cache { get; init; }
-
-    public required WorkerScratch Scratch { get; init; }
-
-    public required BFloat16AttentionFunctions BFloat16 { get; init; }
-
-    public static long ScratchBytes(in AttentionShape shape) => CacheRows.ScratchBytes(Math.Max(shape.Key, shape.Value));
+    public required CacheRows Cache { get; init; }
 
     public void Run<TLanes>(int start, int end, int worker)
         where TLanes : unmanaged, ILanes<TLanes>
@@ -57,7 +50,7 @@ internal readonly unsafe struct AppendKeyValuesJob : IParallelJob
         {
             int position = Tokens.Position(t, RopePositions);
             float* angles = RopeTable + (long)position * Shape.Key;
-            float* row = Cache.Data + Tokens.CacheRow(t, position) * Cache.Stride;
+            long row = Tokens.CacheRow(t, position);
             AddBias(Q[t], QueryBias, Shape.Heads * Shape.Key);
             AddBias(K[t], KeyBias, Shape.KeyValueHeads * Shape.Key);
             AddBias(V[t], ValueBias, Shape.KeyValueHeads * Shape.Value);
@@ -70,8 +63,9 @@ internal readonly unsafe struct AppendKeyValuesJob : IParallelJob
             {
                 float* key = K[t] + (long)h * Shape.Key;
                 Turn<TLanes>(key, KeyNorm, angles);
-                Store(key, Shape.Key, row, h * Shape.RowHead, worker);
-                Store(V[t] + (long)h * Shape.Value, Shape.Value, row, h * Shape.RowHead + Shape.ValueOffset, worker);
+                float* part = Cache.Part(row, h);
+                Cache.Store(part, 0, key, Shape.Key);
+                Cache.Store(part, Shape.ValueOffset, V[t] + (long)h * Shape.Value, Shape.Value);
             }
         }
     }
@@ -94,17 +88,5 @@ internal readonly unsafe struct AppendKeyValuesJob : IParallelJob
         }
 
         Rope.RotateHalves(head, angles, head, Shape.Key);
-    }
-
-    private void Store(float* values, int width, float* row, int column, int worker)
-    {
-        if (BFloat16.Round != null)
-        {
-            CacheRows.Round(BFloat16, values, width, (ushort*)row + column, Scratch[worker]);
-        }
-        else
-        {
-            new ReadOnlySpan<float>(values, width).CopyTo(new Span<float>(row + column, width));
-        }
     }
 }

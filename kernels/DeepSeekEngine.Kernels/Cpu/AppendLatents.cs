@@ -1,10 +1,7 @@
-using DeepSeekEngine.Kernels.Cpu.Emitted;
-
 namespace DeepSeekEngine.Kernels.Cpu;
 
 /// <summary>
-/// cache[row of t] = [RMSNorm(kv[t, :c]), rotated kv[t, c:]]; kv [count, c + r], cache [cache rows, c + r]. A task is a token. Where there
-/// are functions for it, what is written is rounded to bfloat16.
+/// cache[row of t] = [RMSNorm(kv[t, :c]), rotated kv[t, c:]], kept as the cache keeps it; kv [count, c + r]. A task is a token.
 /// </summary>
 internal readonly unsafe struct AppendLatentsJob : IParallelJob
 {
@@ -23,15 +20,11 @@ internal readonly unsafe struct AppendLatentsJob : IParallelJob
 
     public required MlaShape Shape { get; init; }
 
-    public required Rows Cache { get; init; }
+    public required CacheRows Cache { get; init; }
 
     public required WorkerScratch Scratch { get; init; }
 
-    public required BFloat16AttentionFunctions BFloat16 { get; init; }
-
-    public static long ScratchBytes(in MlaShape shape) => RowBytes(shape) + CacheRows.ScratchBytes(shape.CacheRow);
-
-    private static long RowBytes(in MlaShape shape) => (long)shape.CacheRow * sizeof(float);
+    public static long ScratchBytes(in MlaShape shape) => (long)shape.CacheRow * sizeof(float);
 
     public void Run<TLanes>(int start, int end, int worker)
         where TLanes : unmanaged, ILanes<TLanes>
@@ -39,14 +32,12 @@ internal readonly unsafe struct AppendLatentsJob : IParallelJob
         for (int t = start; t < end; t++)
         {
             int position = Tokens.Position(t, RopePositions);
-            float* stored = Cache.Data + Tokens.CacheRow(t, position) * Cache.Stride;
-            float* row = BFloat16.Round != null ? (float*)Scratch[worker] : stored;
+            float* part = Cache.Part(Tokens.CacheRow(t, position), head: 0);
+            var row = (float*)Scratch[worker];
             RmsNormJob.Row<TLanes>(KeyValues[t], NormWeight, Epsilon, row, Shape.Latent);
             Rope.Rotate(KeyValues[t] + Shape.Latent, RopeTable + (long)position * Shape.Rope, row + Shape.Latent, Shape.Rope);
-            if (BFloat16.Round != null)
-            {
-                CacheRows.Round(BFloat16, row, Shape.CacheRow, (ushort*)stored, Scratch[worker] + RowBytes(Shape));
-            }
+            Cache.Store(part, 0, row, Shape.Latent);
+            Cache.Store(part, Shape.Latent, row + Shape.Latent, Shape.Rope);
         }
     }
 }

@@ -8,8 +8,8 @@ namespace DeepSeekEngine.Kernels.Cpu;
 /// context[t, h] = sum_j softmax_j(scale * queries[t, h] . key_j) value_j over positions j &lt;= position of t, keys and values those of the
 /// head's key-value head in the rows of a cache; queries [count, H * key], context [count, H * value]. A task is a split of a token's
 /// positions and a group of heads of one key-value head, which together read the split's rows once. A token of one split is finished
-/// here; the others' partial results are joined by <see cref="JoinSplitsJob"/>. Where there are functions for it, the cache is of bfloat16
-/// (<see cref="CacheRows"/>), and so are products.
+/// here; the others' partial results are joined by <see cref="JoinSplitsJob"/>. Where there are functions for it, products are of bfloat16.
+/// A cache that is kept as what products are of is read where it lies; of any other a block at a time is brought to that.
 /// </summary>
 internal readonly unsafe struct CachedAttentionJob : IParallelJob
 {
@@ -18,7 +18,7 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
 
     public required Rows Queries { get; init; }
 
-    public required Rows Cache { get; init; }
+    public required CacheRows Cache { get; init; }
 
     public required TokenView Tokens { get; init; }
 
@@ -36,7 +36,14 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
 
     public int Tasks => checked(Splits.Total * GroupsPerSplit(Shape, HeadGroup));
 
-    public static long ScratchBytes(in AttentionShape shape) => Math.Max(
+    /// <summary>Whether the cache is not kept as what products are of.</summary>
+    private bool Decodes => Cache.Layout.Precision != (BFloat16.Scores != null ? CachePrecision.BFloat16 : CachePrecision.Float32);
+
+    /// <summary>Memory of a worker, that of a decoded block last.</summary>
+    public static long ScratchBytes(in CacheLayout layout)
+        => BlockOffset(layout.Shape) + (layout.Precision == CachePrecision.Float32 ? 0 : DecodedRows.ByteLength(layout.Shape.RowHead));
+
+    private static long BlockOffset(in AttentionShape shape) => Math.Max(
         (long)MaxHeadGroup * shape.Key * sizeof(float),
         PackedBytes(shape) + BFloat16AttentionBlock.ByteLength(shape.Key, shape.Value));
 
@@ -104,6 +111,7 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
     {
         float* sum = state + MaxHeadGroup, decay = sum + MaxHeadGroup;
         float* query = Queries[token] + (long)head * Shape.Key;
+        DecodedRows decoded = Decoded((byte*)packed);
         for (int h = 0, queries; h < heads; h += queries)
         {
             int lanes = QueryLanes.Registers<TLanes>(heads - h) * TLanes.Count;
@@ -118,17 +126,19 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
         for (int position = Splits.Start(split, token), count; position < end; position += count)
         {
             count = Advance(token, keyValueHead, position, end, ref rows, ref next);
+            float** ahead = position + count == end ? null : next;
+            float** read = Decodes ? decoded.Take<TLanes>(Cache, rows, count, ahead) : rows;
             for (int h = 0, queries; h < heads; h += queries)
             {
                 int registers = QueryLanes.Registers<TLanes>(heads - h);
                 int lanes = registers * TLanes.Count;
                 queries = Math.Min(lanes, heads - h);
                 QueryLanes.Scores<TLanes>(
-                    packed + h * Shape.Key, registers, rows, count, 0, Shape.Key, scores, accumulate: false,
-                    position + count == end || h > 0 ? null : next, Shape.RowHead);
+                    packed + h * Shape.Key, registers, read, count, 0, Shape.Key, scores, accumulate: false,
+                    Decodes || h > 0 ? null : ahead, Shape.RowHead);
                 QueryLanes.Softmax<TLanes>(scores, registers, count, Shape.Scale, state + h, sum + h, decay + h);
                 QueryValues.Add<TLanes>(
-                    rows, count, Shape.ValueOffset, scores, lanes, decay + h, context + (long)h * Shape.Value, Shape.Value, queries,
+                    read, count, Shape.ValueOffset, scores, lanes, decay + h, context + (long)h * Shape.Value, Shape.Value, queries,
                     Shape.Value);
             }
         }
@@ -150,6 +160,8 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
                 query + h * Shape.Key, Shape.Key, Math.Min(lanes, heads - h), packed + h / lanes * packedLength);
         }
 
+        DecodedRows decoded = Decoded(scratch);
+
         // Where there are several key-value heads, other heads' parts lie between those of this one.
         int apart = Shape.KeyValueHeads > 1 ? Shape.RowHead : 0;
         int end = Splits.End(split, token);
@@ -158,11 +170,13 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
         for (int position = Splits.Start(split, token), count; position < end; position += count)
         {
             count = Advance(token, keyValueHead, position, end, ref rows, ref next);
-            block.TakeRows((ushort**)rows, count, (nint)Cache.Stride * sizeof(float), Shape.ValueOffset);
+            float** ahead = position + count == end ? null : next;
+            float** read = Decodes ? decoded.Take<TLanes>(Cache, rows, count, ahead) : rows;
+            block.TakeRows((ushort**)read, count, Decodes ? decoded.RowBytes : Cache.RowBytes, Shape.ValueOffset);
             for (int h = 0; h < heads; h += lanes)
             {
                 block.Scores(
-                    packed + h / lanes * packedLength, count, position + count == end || h > 0 ? null : (ushort**)next, apart);
+                    packed + h / lanes * packedLength, count, Decodes || h > 0 ? null : (ushort**)ahead, apart);
                 block.AddValues<TLanes>(
                     count, Shape.Scale, state + h, sum + h, decay + h, context + (long)h * Shape.Value, Shape.Value,
                     Math.Min(lanes, heads - h));
@@ -192,7 +206,7 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
         FindRows(token, keyValueHead, position, end, rows);
         for (int j = 0; j < QueryLanes.Block && j < end - position; j++)
         {
-            QueryLanes.Prefetch(rows[j], Cache.Width / Shape.KeyValueHeads);
+            QueryLanes.Prefetch(rows[j], Cache.PartLength);
         }
     }
 
@@ -201,17 +215,12 @@ internal readonly unsafe struct CachedAttentionJob : IParallelJob
     {
         for (int j = 0; j < QueryLanes.Block; j++)
         {
-            rows[j] = position + j < end ? Row(token, position + j, keyValueHead) : rows[j - 1];
+            rows[j] = position + j < end ? Cache.Part(Tokens.CacheRow(token, position + j), keyValueHead) : rows[j - 1];
         }
     }
 
-    /// <summary>A key-value head's part of a cache row.</summary>
-    private float* Row(int token, int position, int keyValueHead)
-    {
-        float* row = Cache.Data + Tokens.CacheRow(token, position) * Cache.Stride;
-        int part = keyValueHead * Shape.RowHead;
-        return BFloat16.Scores != null ? (float*)((ushort*)row + part) : row + part;
-    }
+    private DecodedRows Decoded(byte* scratch)
+        => Decodes ? new(scratch + BlockOffset(Shape), Shape.RowHead, BFloat16.Scores != null) : default;
 }
 
 /// <summary>

@@ -34,6 +34,9 @@ internal static class AppendKeyValues
         public required TokenView Tokens;
         public required RowView Cache;
         public required AttentionSizes Sizes;
+
+        /// <summary>1 where row t of Cache is the token's own, which <see cref="StoreCache"/> takes to the cache.</summary>
+        public required int Staged;
     }
 
     [GpuKernel]
@@ -54,7 +57,7 @@ internal static class AppendKeyValues
         }
 
         head -= p.Sizes.Heads;
-        long row = p.Cache.Row(p.Tokens.CacheRow(token, position));
+        long row = p.Cache.Row(p.Staged == 1 ? token : p.Tokens.CacheRow(token, position));
         if (head < p.Sizes.KeyValueHeads)
         {
             long to = row + (long)head * p.Sizes.RowHead;

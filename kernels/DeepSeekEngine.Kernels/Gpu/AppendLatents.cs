@@ -19,6 +19,9 @@ internal static class AppendLatents
         public required int LatentWidth;
         public required int RopeWidth;
         public required int AlignedKv;
+
+        /// <summary>1 where row t of Cache is the token's own, which <see cref="StoreCache"/> takes to the cache.</summary>
+        public required int Staged;
     }
 
     [GpuKernel]
@@ -35,7 +38,7 @@ internal static class AppendLatents
     {
         int position = p.Tokens.Position(token);
         long kv = p.Kv.Row(token);
-        long cache = p.Cache.Row(p.Tokens.CacheRow(token, position));
+        long cache = p.Cache.Row(p.Staged == 1 ? token : p.Tokens.CacheRow(token, position));
         RmsNorm.Normalize<TPlatform>(p.Kv.Data, kv, p.NormWeight, p.Epsilon, p.Cache.Data, cache, p.LatentWidth, p.AlignedKv, scratch);
 
         long angles = (long)position * p.RopeWidth;

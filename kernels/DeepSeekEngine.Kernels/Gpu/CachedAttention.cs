@@ -21,7 +21,7 @@ internal static class CachedAttention
     public struct Parameters
     {
         public required RowView Queries;
-        public required RowView Cache;
+        public required CacheView Cache;
         public required TokenView Tokens;
 
         /// <summary>[tokens, Splits, H, 1 + ceil(value / 4)].</summary>
@@ -123,7 +123,19 @@ internal static class CachedAttention
 
             // The tile before has been read, and Seen written.
             Group.Barrier();
-            Stage<TPlatform>(p, token, start + first, positions, keyValueHead * p.Sizes.RowHead, rowQuads, cache, pitch);
+            if (p.Cache.Precision == (int)CachePrecision.Float32)
+            {
+                Stage<Float32Cache, TPlatform>(p, token, start + first, positions, keyValueHead, rowQuads, cache, pitch);
+            }
+            else if (p.Cache.Precision == (int)CachePrecision.BFloat16)
+            {
+                Stage<BFloat16Cache, TPlatform>(p, token, start + first, positions, keyValueHead, rowQuads, cache, pitch);
+            }
+            else
+            {
+                Stage<Int8Cache, TPlatform>(p, token, start + first, positions, keyValueHead, rowQuads, cache, pitch);
+            }
+
             Group.Barrier();
             tile.Take<CachedTile, TPlatform>(queries, cache, pitch, first, positions, p.Sizes.Scale);
             if (column < columns)
@@ -243,8 +255,9 @@ internal static class CachedAttention
     /// Copies a key-value head's part of the cache rows of some positions to shared memory, key and value each from a quad's beginning on: a
     /// row by neighbouring threads, each row by others.
     /// </summary>
-    private static void Stage<TPlatform>(
-        Parameters p, int token, int position, int positions, int part, int rowQuads, ArrayView<Float4> cache, int pitch)
+    private static void Stage<TFormat, TPlatform>(
+        Parameters p, int token, int position, int positions, int head, int rowQuads, ArrayView<Float4> cache, int pitch)
+        where TFormat : struct, ICacheFormat
         where TPlatform : struct, IPlatform
     {
         int laneShift = TPlatform.AttentionShift > CachedTile.PositionShift ? TPlatform.AttentionShift - CachedTile.PositionShift : 0;
@@ -252,18 +265,35 @@ internal static class CachedAttention
         int keyQuads = Quads.Count(p.Sizes.Key);
         for (int row = Group.IdxX >> laneShift; row < positions; row += 1 << (TPlatform.AttentionShift - laneShift))
         {
-            long from = p.Cache.Row(p.Tokens.CacheRow(token, position + row)) + part;
+            long from = p.Cache.Rows.Row(p.Tokens.CacheRow(token, position + row));
             for (int quad = lane; quad < keyQuads; quad += 1 << laneShift)
             {
-                cache[row * pitch + quad] = Quads.Load(p.Cache.Data, from + (quad << 2), p.Sizes.Key - (quad << 2), p.AlignedCache);
+                cache[row * pitch + quad] = Load<TFormat>(p, from, head, quad << 2, p.Sizes.Key);
             }
 
             for (int quad = keyQuads + lane; quad < rowQuads; quad += 1 << laneShift)
             {
-                int column = (quad - keyQuads) << 2;
-                cache[row * pitch + quad] = Quads.Load(
-                    p.Cache.Data, from + p.Sizes.ValueOffset + column, p.Sizes.Value - column, p.AlignedCache);
+                int column = p.Sizes.ValueOffset + ((quad - keyQuads) << 2);
+                cache[row * pitch + quad] = Load<TFormat>(p, from, head, column, p.Sizes.RowHead);
             }
         }
+    }
+
+    /// <summary>Four values of a part, zero from <paramref name="end"/> on.</summary>
+    private static Float4 Load<TFormat>(Parameters p, long row, int head, int column, int end)
+        where TFormat : struct, ICacheFormat
+    {
+        if (p.AlignedCache == 1)
+        {
+            return TFormat.Quad(p.Cache, row, head, column);
+        }
+
+        return new()
+        {
+            X = TFormat.Value(p.Cache, row, head, column),
+            Y = column + 1 < end ? TFormat.Value(p.Cache, row, head, column + 1) : 0f,
+            Z = column + 2 < end ? TFormat.Value(p.Cache, row, head, column + 2) : 0f,
+            W = column + 3 < end ? TFormat.Value(p.Cache, row, head, column + 3) : 0f,
+        };
     }
 }

@@ -3,14 +3,14 @@ using ILGPU;
 namespace DeepSeekEngine.Kernels.Gpu;
 
 /// <summary>
-/// y[i] = the cache row of position Start + i of the sequence of token 0.
+/// y[i] = the values of the cache row of position Start + i of the sequence of token 0.
 /// Grid: (ceil(width / GroupSize), positions); a thread an element.
 /// </summary>
 internal static class GatherCache
 {
     public struct Parameters
     {
-        public required RowView Cache;
+        public required CacheView Cache;
         public required TokenView Tokens;
         public required int Start;
         public required RowView Y;
@@ -25,8 +25,9 @@ internal static class GatherCache
         int row = Grid.IdxY;
         if (column < p.Width)
         {
-            long cache = p.Cache.Row(p.Tokens.CacheRow(0, p.Start + row));
-            p.Y.Data[p.Y.Row(row) + column] = p.Cache.Data[cache + column];
+            long cache = p.Cache.Rows.Row(p.Tokens.CacheRow(0, p.Start + row));
+            int head = column / p.Cache.RowHead;
+            p.Y.Data[p.Y.Row(row) + column] = p.Cache.Value(cache, head, column - head * p.Cache.RowHead);
         }
     }
 }

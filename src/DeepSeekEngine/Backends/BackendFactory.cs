@@ -1,5 +1,6 @@
 using DeepSeekEngine.Backends.Ilgpu;
 using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Kernels;
 
 namespace DeepSeekEngine.Backends;
 
@@ -18,9 +19,28 @@ internal static class BackendFactory
     /// <exception cref="DeviceUnavailableException">The device does not exist or cannot be used.</exception>
     public static IBackend Create(EngineOptions options, Device kind, int number) => kind switch
     {
-        Device.Cuda => IlgpuBackend.CreateCuda(options.DeviceIndex + number, options.DeviceMemoryLimit),
-        Device.OpenCL => IlgpuBackend.CreateOpenCl(options.DeviceIndex + number, options.DeviceMemoryLimit),
-        _ => SimdBackend.Fastest(options.Threads ?? 0),
+        Device.Cuda => IlgpuBackend.CreateCuda(
+            options.DeviceIndex + number, options.DeviceMemoryLimit, cache: CacheOf(options, onProcessor: false)),
+        Device.OpenCL => IlgpuBackend.CreateOpenCl(
+            options.DeviceIndex + number, options.DeviceMemoryLimit, CacheOf(options, onProcessor: false)),
+        _ => SimdBackend.Fastest(options.Threads ?? 0, CacheOf(options, onProcessor: true)),
+    };
+
+    /// <summary>What devices keep the key-value cache as.</summary>
+    public static CachePrecision CacheOf(EngineOptions options, bool onProcessor) => options.KvCache switch
+    {
+        KvCachePrecision.Float32 => CachePrecision.Float32,
+        KvCachePrecision.BFloat16 => CachePrecision.BFloat16,
+        KvCachePrecision.Int8 => CachePrecision.Int8,
+        _ => onProcessor ? SimdBackend.FastestCache : CachePrecision.Float32,
+    };
+
+    /// <summary>The option that asks for a precision.</summary>
+    public static KvCachePrecision OptionFor(CachePrecision precision) => precision switch
+    {
+        CachePrecision.Float32 => KvCachePrecision.Float32,
+        CachePrecision.BFloat16 => KvCachePrecision.BFloat16,
+        _ => KvCachePrecision.Int8,
     };
 
     /// <summary>Devices of the kind that the layers are divided among.</summary>
@@ -52,7 +72,7 @@ internal static class BackendFactory
     {
         List<DeviceInfo> devices =
         [
-            new(Device.Cpu, 0, SimdBackend.ProcessorName, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
+            new(Device.Cpu, 0, SimdBackend.ProcessorName, HostMemory.Bytes),
             .. IlgpuDevices.Cuda.Select((device, i) => new DeviceInfo(Device.Cuda, i, device.Name, device.MemorySize)),
         ];
         if (includeOpenCl)

@@ -10,10 +10,8 @@ internal interface IDeviceMemory
     DeviceArray<T> Allocate<T>(long length)
         where T : unmanaged;
 
-    /// <summary>
-    /// Floats that the cache row of a token takes the place of, <paramref name="width"/> values; how they are stored is the device's own.
-    /// </summary>
-    int CacheRowLength(int width) => width;
+    /// <summary>What the key-value cache is kept as here; <see cref="CacheLayout"/> is how.</summary>
+    CachePrecision CachePrecision { get; }
 }
 
 /// <summary>
@@ -93,7 +91,7 @@ internal interface IBackend : IDeviceMemory, IDisposable
     /// <summary>
     /// Appends to a layer's cache, at each token's own row, RMSNorm(kv[t, :c]) and the rotated kv[t, c:], from kv [count, c + r].
     /// </summary>
-    /// <param name="cache">[cache rows, <see cref="IDeviceMemory.CacheRowLength"/> of c + r].</param>
+    /// <param name="cache">[cache rows, <see cref="CacheLayout.Length"/>] for <see cref="MlaShape.Absorbed"/>.</param>
     void AppendLatents(
         Activations kv, DeviceArray<float> normWeight, float epsilon, DeviceArray<float> rope,
         in TokenTables tokens, in MlaShape shape, Activations cache, int count);
@@ -110,7 +108,7 @@ internal interface IBackend : IDeviceMemory, IDisposable
     /// </summary>
     /// <param name="rope">[positions, key]: the cosines of all pairs, then the sines.</param>
     /// <param name="shape">Without a shared key.</param>
-    /// <param name="cache">[cache rows, <see cref="IDeviceMemory.CacheRowLength"/> of the shape's row].</param>
+    /// <param name="cache">[cache rows, <see cref="CacheLayout.Length"/>].</param>
     void AppendKeyValues(
         Activations q, Activations k, Activations v, in HeadTransforms transforms, DeviceArray<float> rope, in TokenTables tokens,
         in AttentionShape shape, Activations cache, int count);
@@ -120,7 +118,7 @@ internal interface IBackend : IDeviceMemory, IDisposable
     /// sequence, keys and values those of the head's key-value head in the rows of a cache where they lie; queries [count, H * key],
     /// context [count, H * value].
     /// </summary>
-    /// <param name="cache">[cache rows, <see cref="IDeviceMemory.CacheRowLength"/> of the shape's row].</param>
+    /// <param name="cache">[cache rows, <see cref="CacheLayout.Length"/>].</param>
     /// <param name="shape">Without a shared key.</param>
     void CachedAttention(
         Activations queries, Activations cache, in TokenTables tokens, in AttentionShape shape, Activations context, int count);
@@ -131,9 +129,11 @@ internal interface IBackend : IDeviceMemory, IDisposable
     void ProjectLatents(Activations context, Matrix kvB, in MlaShape shape, Activations heads, int count);
 
     /// <summary>
-    /// y[i] = the cache row of position start + i of the sequence of token 0 of <paramref name="tokens"/>, i &lt; count.
+    /// y[i] = the values of the cache row of position start + i of the sequence of token 0 of <paramref name="tokens"/>, i &lt; count.
     /// </summary>
-    void GatherCache(Activations cache, in TokenTables tokens, int start, Activations y, int count);
+    /// <param name="cache">[cache rows, <see cref="CacheLayout.Length"/>].</param>
+    /// <param name="shape">What attends to the cache where it lies; y is as wide as its row.</param>
+    void GatherCache(Activations cache, in TokenTables tokens, in AttentionShape shape, int start, Activations y, int count);
 
     /// <summary>
     /// One tile of causal attention over keys and values in a row a position, with a running softmax. The tile holds positions

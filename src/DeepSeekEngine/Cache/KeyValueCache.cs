@@ -1,4 +1,5 @@
 using DeepSeekEngine.Backends;
+using DeepSeekEngine.Kernels;
 
 namespace DeepSeekEngine.Cache;
 
@@ -12,8 +13,8 @@ internal sealed class KeyValueCache : IDisposable
     private readonly Activations[] _layers;
 
     /// <param name="layers">Where each layer's part is.</param>
-    /// <param name="row">Values of a token and layer.</param>
-    public KeyValueCache(IReadOnlyList<IDeviceMemory> layers, int row, int tokens)
+    /// <param name="shape">What attends to it.</param>
+    public KeyValueCache(IReadOnlyList<IDeviceMemory> layers, AttentionShape shape, int tokens)
     {
         Pool = new BlockPool(BlockPool.BlocksFor(tokens));
         _layers = new Activations[layers.Count];
@@ -21,7 +22,7 @@ internal sealed class KeyValueCache : IDisposable
         {
             for (var i = 0; i < layers.Count; i++)
             {
-                var length = layers[i].CacheRowLength(row);
+                var length = new CacheLayout(layers[i].CachePrecision, shape).Length;
                 _layers[i] = Activations.Dense(layers[i].Allocate<float>((long)Pool.Blocks * BlockPool.BlockSize * length), length);
             }
         }
@@ -38,7 +39,7 @@ internal sealed class KeyValueCache : IDisposable
     public Activations Layer(int layer) => _layers[layer];
 
     /// <summary>Bytes a cache for so many tokens takes.</summary>
-    /// <param name="rowLength"><see cref="IDeviceMemory.CacheRowLength"/> of a token and layer.</param>
+    /// <param name="rowLength"><see cref="CacheLayout.Length"/> of a token and layer.</param>
     public static long ByteLength(int rowLength, int layers, int tokens)
         => checked((long)BlockPool.BlocksFor(tokens) * BlockPool.BlockSize * rowLength * layers * sizeof(float));
 

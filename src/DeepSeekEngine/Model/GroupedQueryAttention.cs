@@ -61,7 +61,7 @@ internal sealed class GroupedQueryAttention : Attention
     }
 
     protected override void FormTile(in Step step, Activations cache, in TokenTables tokens, int start, int count)
-        => step.Backend.GatherCache(cache, tokens, start, step.Workspace.TileKeyValues, count);
+        => step.Backend.GatherCache(cache, tokens, _shape, start, step.Workspace.TileKeyValues, count);
 
     protected override Activations SharedKeys(Workspace w) => default;
 

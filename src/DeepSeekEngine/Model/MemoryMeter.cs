@@ -15,8 +15,8 @@ internal sealed class MemoryMeter : WeightLoader
     private int _packedColumns;
     private int _packedExpertColumns;
 
-    private MemoryMeter(Checkpoint checkpoint, QuantizationPolicy policy, bool onProcessor)
-        : base(new CountedMemory(onProcessor), checkpoint, policy)
+    private MemoryMeter(Checkpoint checkpoint, QuantizationPolicy policy, CachePrecision cache)
+        : base(new CountedMemory(cache), checkpoint, policy)
     {
     }
 
@@ -25,29 +25,31 @@ internal sealed class MemoryMeter : WeightLoader
     /// largest step.
     /// </summary>
     /// <param name="onProcessor">Whether the only device is the processor.</param>
+    /// <param name="cache">What the devices keep the key-value cache as.</param>
     /// <param name="threads">Threads that compute on the processor, each of which has memory of its own.</param>
     /// <exception cref="ModelFormatException">The checkpoint is not what config.json says.</exception>
     public static PlacedMemory Measure(
         Checkpoint checkpoint, QuantizationPolicy policy, ModelConfig config, StepLimits limits, Placement placement,
-        bool onProcessor, int threads)
+        bool onProcessor, CachePrecision cache, int threads)
     {
         var devices = new MemoryMeter[placement.Devices];
         for (var i = 0; i < devices.Length; i++)
         {
-            devices[i] = new MemoryMeter(checkpoint, policy, onProcessor);
+            devices[i] = new MemoryMeter(checkpoint, policy, cache);
         }
 
-        var host = placement.ExpertsOnHost ? new MemoryMeter(checkpoint, policy, onProcessor: true) : null;
+        var host = placement.ExpertsOnHost ? new MemoryMeter(checkpoint, policy, cache) : null;
+        var layout = new CacheLayout(cache, config.Attention.Cached);
         using var weights = new PlacedWeights(placement, devices, host);
         _ = new TransformerParts(weights, config, limits);
         return new PlacedMemory(
             [.. devices.Select((meter, device) => meter.Estimate(KeyValueCache.ByteLength(
-                meter.Memory.CacheRowLength(config.Attention.Cached.Row), placement.LayersOf(device, config.Layers + config.MtpLayers).GetOffsetAndLength(int.MaxValue).Length,
+                layout.Length, placement.LayersOf(device, config.Layers + config.MtpLayers).GetOffsetAndLength(int.MaxValue).Length,
                 limits.CacheTokens), onProcessor ? Scratch(meter) : 0))],
             host?.Estimate(cache: 0, Scratch(host)));
 
         long Scratch(MemoryMeter meter) => SimdBackend.ScratchBytes(
-            config.Attention.Cached, config.Attention.Expanded, config.Router, limits.Tokens, Workspace.CachedRows, limits.ContextLength,
+            layout, config.Attention.Expanded, config.Router, limits.Tokens, Workspace.CachedRows, limits.ContextLength,
             threads, meter._packedColumns, meter._packedExpertColumns);
     }
 
@@ -74,11 +76,11 @@ internal sealed class MemoryMeter : WeightLoader
         Workspaces = ((CountedMemory)Memory).Bytes - VectorBytes - cache + scratch,
     };
 
-    private sealed unsafe class CountedMemory(bool onProcessor) : IDeviceMemory
+    private sealed unsafe class CountedMemory(CachePrecision cache) : IDeviceMemory
     {
         public long Bytes { get; private set; }
 
-        public int CacheRowLength(int width) => onProcessor ? SimdBackend.FastestCacheRowLength(width) : width;
+        public CachePrecision CachePrecision => cache;
 
         public DeviceArray<T> Allocate<T>(long length)
             where T : unmanaged

@@ -71,7 +71,7 @@ internal sealed class MlaAttention : Attention
     protected override void FormTile(in Step step, Activations cache, in TokenTables tokens, int start, int count)
     {
         var (b, w) = (step.Backend, step.Workspace);
-        b.GatherCache(cache, tokens, start, w.TileLatents, count);
+        b.GatherCache(cache, tokens, _shape.Absorbed, start, w.TileLatents, count);
         b.Linear(w.TileLatents.Columns(0, _shape.Latent), _kvB, w.TileKeyValues, count);
     }
 

@@ -1,3 +1,4 @@
+using DeepSeekEngine.Backends;
 using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine.Model;
@@ -5,17 +6,15 @@ namespace DeepSeekEngine.Model;
 /// <summary>Where a model's parts are to be and what they take there, known before anything is allocated.</summary>
 internal sealed record PlacementPlan
 {
+    /// <summary>The part of free memory a format may take that nobody asked for by name: other programs grow, and so does this one.</summary>
+    private const double Usable = 0.9;
+
     private readonly bool _onProcessor;
     private readonly IReadOnlyList<long> _available;
     private readonly PlacedMemory _memory;
     private readonly bool _fitsWithoutExperts;
 
-    /// <param name="options">Whether the routed experts go to the host is theirs to say, or to leave open.</param>
-    /// <param name="available">Bytes each device has for the model; one device a run of layers.</param>
-    /// <param name="onProcessor">Whether the only device is the processor, which reads weights where they are mapped.</param>
-    /// <exception cref="ModelFormatException">The checkpoint is not what config.json says.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">There are more devices than layers.</exception>
-    public PlacementPlan(
+    private PlacementPlan(
         Checkpoint checkpoint, ModelConfig config, in StepLimits limits, EngineOptions options, IReadOnlyList<long> available,
         bool onProcessor)
     {
@@ -26,6 +25,7 @@ internal sealed record PlacementPlan
                 $"{nameof(EngineOptions.DeviceCount)} is more than the {config.Layers} layers of the model.");
         }
 
+        Weights = options.Weights;
         var (policy, step) = (QuantizationPolicy.For(options.Weights), limits);
         (_onProcessor, _available) = (onProcessor, available);
         var canSplit = !onProcessor && config.Router is not null;
@@ -54,8 +54,44 @@ internal sealed record PlacementPlan
         }
 
         PlacedMemory Measure(Placement placement) => MemoryMeter.Measure(
-            checkpoint, policy, config, step, placement, onProcessor, options.Threads ?? Environment.ProcessorCount);
+            checkpoint, policy, config, step, placement, onProcessor, BackendFactory.CacheOf(options, onProcessor),
+            options.Threads ?? Environment.ProcessorCount);
     }
+
+    /// <param name="options">What they leave open, where the routed experts go and in which format weights are, is decided.</param>
+    /// <param name="available">Bytes each device has for the model; one device a run of layers.</param>
+    /// <param name="onProcessor">Whether the only device is the processor, which reads weights where they are mapped.</param>
+    /// <param name="freeOnHost">Bytes of the host's memory by which a format is chosen; null for what is free now.</param>
+    /// <exception cref="ModelFormatException">The checkpoint is not what config.json says.</exception>
+    /// <exception cref="UnsupportedModelException">The checkpoint is packed to another format than the one asked for.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There are more devices than layers.</exception>
+    public static PlacementPlan For(
+        Checkpoint checkpoint, ModelConfig config, in StepLimits limits, EngineOptions options, IReadOnlyList<long> available,
+        bool onProcessor, long? freeOnHost = null)
+    {
+        if (options.Weights is not WeightFormat.Auto)
+        {
+            _ = checkpoint.FormatFor(options.Weights);
+            return new PlacementPlan(checkpoint, config, limits, options, available, onProcessor);
+        }
+
+        var free = freeOnHost ?? HostMemory.FreeBytes;
+        var plans = new List<PlacementPlan>();
+        foreach (var format in QuantizationPolicy.Formats)
+        {
+            plans.Add(new PlacementPlan(checkpoint, config, limits, options with { Weights = format }, available, onProcessor));
+            if (checkpoint.PackedFormat is not WeightFormat.AsStored || plans[^1].FitsFree(free))
+            {
+                return plans[^1];
+            }
+        }
+
+        // What is quantised must fit, what is stored need not. A GPU says of the smallest what it lacks.
+        return onProcessor ? plans[0] : plans[^1];
+    }
+
+    /// <summary>What the large matrices are quantised to while they are loaded; never <see cref="WeightFormat.Auto"/>.</summary>
+    public WeightFormat Weights { get; }
 
     public Placement Placement { get; }
 
@@ -80,12 +116,9 @@ internal sealed record PlacementPlan
     /// Whether the host has less memory than what is mapped and all else together, so that the system has to drop some of the weights and
     /// read them again.
     /// </summary>
-    public bool IsPaged => Host is { } host && host.Total > HostMemory;
+    public bool IsPaged => Host is { } host && host.Total > HostMemory.Bytes;
 
     private MemoryEstimate? Host => _onProcessor ? _memory.Devices[0] : _memory.Host;
-
-    /// <summary>Bytes, those a container's limit leaves.</summary>
-    private static long HostMemory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     /// <summary>What is not in files must fit; what is mapped may be larger than memory.</summary>
     /// <param name="names">The devices as a person would name them.</param>
@@ -118,7 +151,7 @@ internal sealed record PlacementPlan
     private static void CheckHost(MemoryEstimate host)
     {
         var required = host.Total - host.MappedWeights;
-        var available = HostMemory;
+        var available = HostMemory.Bytes;
         if (required > available)
         {
             var quantized = host.Weights - host.MappedWeights;
@@ -131,6 +164,10 @@ internal sealed record PlacementPlan
                       + $"or {nameof(EngineOptions.PrefillChunk)}."));
         }
     }
+
+    /// <summary>Whether devices hold their parts and the host its own without reading any of it from the disk again.</summary>
+    private bool FitsFree(long freeOnHost)
+        => (_onProcessor || Fits(_memory)) && (Host is not { } host || host.Total <= Usable * freeOnHost);
 
     private bool Fits(PlacedMemory memory)
     {

@@ -31,7 +31,7 @@ internal sealed class TransformerParts
         HostExperts = weights.Host is { } host ? host.Own(new HostExperts(host.Memory, config, limits.Tokens)) : null;
         Cache = last.Own(new KeyValueCache(
             [.. Enumerable.Range(0, config.Layers + config.MtpLayers).Select(layer => weights.Of(layer).Memory)],
-            config.Attention.Cached.Row, limits.CacheTokens));
+            config.Attention.Cached, limits.CacheTokens));
 
         Matrix LoadEmbedding(WeightLoader loader)
             => loader.Matrix("model.embed_tokens.weight", config.VocabSize, config.HiddenSize);

@@ -236,9 +236,9 @@ internal sealed class Engine : IAsyncDisposable
 
     private bool AcceptOutput(Request request, int output)
     {
-        if (request.TakesMostProbable)
+        if (request.TakesMostProbable && request.TryAccept(_mostProbable[output]) is { } isMostProbableDrafted)
         {
-            return request.Accept(_mostProbable[output]);
+            return isMostProbableDrafted;
         }
 
         if (_hasTopLogits && request.TakesTopLogits

@@ -1,5 +1,6 @@
 using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Simd;
+using DeepSeekEngine.Constraints;
 using DeepSeekEngine.Diagnostics;
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Tokenizer;
@@ -18,6 +19,7 @@ internal sealed class LoadedModel : IAsyncDisposable
     private readonly DeepSeekTokenizer _tokenizer;
     private readonly ChatTemplate _template;
     private readonly ToolTokens? _toolTokens;
+    private readonly Lazy<TokenVocabulary> _vocabulary;
     private readonly int[] _closeReasoning;
     private int _disposed;
 
@@ -40,12 +42,12 @@ internal sealed class LoadedModel : IAsyncDisposable
 
             _template = ChatTemplate.Load(directory, _tokenizer);
             _toolTokens = ToolTokens.Find(_tokenizer);
+            _vocabulary = new Lazy<TokenVocabulary>(() => new TokenVocabulary(_tokenizer, Math.Min(_config.VocabSize, _tokenizer.VocabSize)));
             _closeReasoning = _tokenizer.Encode($"{ThinkSplitter.ClosingTag}\n\n", parseAddedTokens: true);
             var checkpoint = Own(Checkpoint.Open(directory, _config.Fp8));
             cancellationToken.ThrowIfCancellationRequested();
 
             Report(LoadStage.Preparing, 0, checkpoint.TotalBytes);
-            _ = checkpoint.FormatFor(options.Weights);
             var kind = BackendFactory.KindOf(options);
             var devices = new IBackend[BackendFactory.CountOf(options, kind)];
             for (var i = 0; i < devices.Length; i++)
@@ -54,13 +56,13 @@ internal sealed class LoadedModel : IAsyncDisposable
             }
 
             string[] names = [.. devices.Select(device => device.DeviceName)];
-            var plan = new PlacementPlan(
+            var plan = PlacementPlan.For(
                 checkpoint, _config, limits, options, [.. devices.Select(device => device.AvailableBytes)], kind is Device.Cpu);
             plan.Check(names);
             checkpoint.IsPaged = plan.IsPaged;
             var host = plan.Placement.ExpertsOnHost ? Own(SimdBackend.Fastest(options.Threads ?? 0)) : null;
             var weights = PlacedWeights.Load(
-                plan.Placement, devices, host, checkpoint, QuantizationPolicy.For(options.Weights),
+                plan.Placement, devices, host, checkpoint, QuantizationPolicy.For(plan.Weights),
                 options.Threads ?? Environment.ProcessorCount,
                 done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
             Transformer = Own(new Transformer(devices, host, weights, _config, limits));
@@ -69,12 +71,16 @@ internal sealed class LoadedModel : IAsyncDisposable
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
             Info = new ModelInfo(
                 directory, Architectures.NameOf(_config.Architecture),
-                string.Join(" + ", host is null ? names : [.. names, host.DeviceName]), _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes);
+                string.Join(" + ", host is null ? names : [.. names, host.DeviceName]), _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes)
+            {
+                Weights = checkpoint.FormatFor(plan.Weights),
+                KvCache = BackendFactory.OptionFor(devices[0].CachePrecision),
+            };
             Engine = new Engine(
                 Info.Name, Transformer, options, Math.Min(options.PrefillChunk, limits.ContextLength), _tokenizer.VocabSize, logger);
             logger.LogInformation(
-                "Loaded {Directory}: {Architecture} on {Device}, context {ContextLength}.",
-                Info.Directory, Info.Architecture, Info.Device, Info.ContextLength);
+                "Loaded {Directory}: {Architecture} on {Device}, weights {Weights}, cache {KvCache}, context {ContextLength}.",
+                Info.Directory, Info.Architecture, Info.Device, Info.Weights, Info.KvCache, Info.ContextLength);
             Report(LoadStage.Ready, checkpoint.TotalBytes, checkpoint.TotalBytes);
         }
         catch
@@ -131,12 +137,12 @@ internal sealed class LoadedModel : IAsyncDisposable
 
         var tokens = new List<int>();
         _tokenizer.Encode(text, tokens);
-        return new Prompt([.. tokens], opensReasoning, TelemetryTags.Chat);
+        return new Prompt([.. tokens], opensReasoning, TelemetryTags.Chat, GrammarFor(options));
     }
 
     /// <summary>A prompt as it is.</summary>
     /// <exception cref="ArgumentException">The model has no such token.</exception>
-    public Prompt Encode(RawPrompt prompt)
+    public Prompt Encode(RawPrompt prompt, GenerationOptions options)
     {
         var tokens = prompt.TokenValues ?? _tokenizer.Encode(prompt.TextValue!, parseAddedTokens: true);
         foreach (var token in tokens)
@@ -149,8 +155,31 @@ internal sealed class LoadedModel : IAsyncDisposable
 
         var text = prompt.TextValue ?? _tokenizer.Decode(tokens.AsSpan(Math.Max(0, tokens.Length - 8)), skipSpecial: false);
         var opensReasoning = text.AsSpan().TrimEnd('\n').EndsWith(ThinkSplitter.OpeningTag, StringComparison.Ordinal);
-        return new Prompt(tokens, opensReasoning, TelemetryTags.TextCompletion);
+        return new Prompt(tokens, opensReasoning, TelemetryTags.TextCompletion, GrammarFor(options));
     }
+
+    /// <summary>What the answer is held to; null where it may be anything.</summary>
+    /// <exception cref="ArgumentException">A tool must be called that there is not.</exception>
+    /// <exception cref="NotSupportedException">The model has no way to call tools.</exception>
+    /// <exception cref="UnsupportedSchemaException">The schema of a tool's arguments cannot be kept to.</exception>
+    private Grammar? GrammarFor(GenerationOptions options)
+    {
+        if (options.Tools is { Count: > 0 })
+        {
+            return ToolCallGrammar.Of(options, _toolTokens ?? throw new NotSupportedException(
+                $"'{Info.Name}' cannot be offered tools: its tokenizer lacks the tokens around calls, such as {ToolTokens.SeparatorText}. "
+                + "Of the R1 family, the distilled models do."), _template.CallForm);
+        }
+
+        return options.ToolChoice == ToolChoice.Required || options.ToolChoice?.FunctionName is not null
+            ? throw new ArgumentException("A tool must be called, but there is none.", nameof(options))
+            : options.ResponseFormat?.Grammar;
+    }
+
+    private AnswerConstraint? ConstraintFor(Prompt prompt, GenerationOptions options)
+        => prompt.Grammar is null ? null : new AnswerConstraint(
+            new Matcher(prompt.Grammar, _vocabulary.Value, [.. _config.EosTokens]), [.. _config.EosTokens], _closeReasoning,
+            options.MaxThinkingTokens == 0 ? null : _tokenizer.FindToken(ThinkSplitter.OpeningTag), prompt.OpensReasoning);
 
     /// <summary>A request that begins now; whoever makes it submits it.</summary>
     public Request CreateRequest(Prompt prompt, GenerationOptions options, CancellationToken cancellationToken)
@@ -168,9 +197,10 @@ internal sealed class LoadedModel : IAsyncDisposable
                 EndTokens = [.. _config.EosTokens],
                 Sampler = new Sampler(sampling, Math.Min(_config.VocabSize, _tokenizer.VocabSize)),
                 Text = new ResponseText(
-                    _tokenizer, new ThinkSplitter(prompt.OpensReasoning), new StopSequences(options.StopSequences ?? []),
+                    _tokenizer, new ThinkSplitter(prompt.OpensReasoning, readsTags: prompt.Grammar is null), new StopSequences(options.StopSequences ?? []),
                     options.Tools is { Count: > 0 } && _toolTokens is not null ? new ToolCallReader(_toolTokens) : null),
                 Telemetry = Engine.Telemetry.Request(prompt.Operation, options),
+                Constraint = ConstraintFor(prompt, options),
                 LogProbabilities = options.TopLogProbabilities is { } top ? new LogProbabilities(top, _tokenizer) : null,
             },
             cancellationToken);
@@ -205,4 +235,5 @@ internal sealed class LoadedModel : IAsyncDisposable
 /// <param name="Tokens">Its tokens.</param>
 /// <param name="OpensReasoning">Whether it ends in the opening tag, so that the response begins inside the reasoning.</param>
 /// <param name="Operation">What is asked for, as telemetry names it.</param>
-internal sealed record Prompt(int[] Tokens, bool OpensReasoning, string Operation);
+/// <param name="Grammar">What the answer is held to; null where it may be anything.</param>
+internal sealed record Prompt(int[] Tokens, bool OpensReasoning, string Operation, Grammar? Grammar);

@@ -23,6 +23,7 @@ internal sealed class Request
     private readonly Sampler _sampler;
     private readonly ResponseText _text;
     private readonly LogProbabilities? _logProbabilities;
+    private readonly AnswerConstraint? _constraint;
     private readonly int[] _endTokens;
     private readonly RequestTelemetry _telemetry;
     private readonly CancellationToken _cancellationToken;
@@ -57,6 +58,7 @@ internal sealed class Request
         _sampler.AddPrompt(plan.Prompt);
         _text = plan.Text;
         _logProbabilities = plan.LogProbabilities;
+        _constraint = plan.Constraint;
         _endTokens = plan.EndTokens;
         _telemetry = plan.Telemetry;
         _cancellationToken = cancellationToken;
@@ -209,7 +211,8 @@ internal sealed class Request
     public bool Accept(Span<float> logits)
     {
         _logProbabilities?.Observe(logits);
-        var token = ForcedToken() ?? _sampler.Sample(logits);
+        _constraint?.Apply(logits);
+        var token = ForcedToken() ?? Steered(_sampler.Sample(logits));
         if (_logProbabilities is not null)
         {
             _text.Append(_logProbabilities.Of(token));
@@ -220,10 +223,15 @@ internal sealed class Request
 
     /// <summary>The same where the request <see cref="TakesMostProbable"/>.</summary>
     /// <param name="mostProbable">As <see cref="Backends.IBackend.ArgMax"/> says it.</param>
-    public bool Accept(int mostProbable) => Take(ForcedToken() ?? Sampler.Checked(mostProbable));
+    /// <returns>Null, with nothing changed, if it may not be the next; else whether it is the drafted token.</returns>
+    public bool? TryAccept(int mostProbable)
+    {
+        var token = ForcedToken() ?? Steered(Sampler.Checked(mostProbable));
+        return _constraint is null || _constraint.Allows(token) ? Take(token) : null;
+    }
 
     /// <summary>Whether a list of the largest logits may be enough to choose its next token.</summary>
-    public bool TakesTopLogits => _sampler.TakesTopLogits && _logProbabilities is null;
+    public bool TakesTopLogits => _sampler.TakesTopLogits && _logProbabilities is null && _constraint is not { Applies: true };
 
     /// <summary>What it is sampled with: 1 / T.</summary>
     public float InverseTemperature => _sampler.InverseTemperature;
@@ -234,7 +242,7 @@ internal sealed class Request
     public bool? TryAccept(ReadOnlySpan<TopLogit> list)
     {
         var token = ForcedToken() ?? _sampler.SampleTop(list);
-        return token < 0 ? null : Take(token);
+        return token < 0 ? null : Take(Steered(token));
     }
 
     private bool Take(int token)
@@ -258,7 +266,7 @@ internal sealed class Request
         }
 
         var reasoning = _text.InReasoning;
-        _text.Append(token, _chunks.Writer);
+        AppendText(token);
         _reasoningTokens += reasoning || _text.InReasoning ? 1 : 0;
         if (_text.Stopped)
         {
@@ -268,6 +276,10 @@ internal sealed class Request
         {
             Finish(FinishReason.ToolCalls);
         }
+        else if (_constraint is { MustEnd: true })
+        {
+            Finish(FinishReason.EndOfText);
+        }
         else if (TokenCount == MaxLength)
         {
             Finish(_limitedByContext ? FinishReason.ContextFull : FinishReason.MaxTokens);
@@ -275,6 +287,36 @@ internal sealed class Request
 
         return drafted && !IsFinished;
     }
+
+    private void AppendText(int token)
+    {
+        if (_constraint is null)
+        {
+            _text.Append(token, _chunks.Writer);
+            return;
+        }
+
+        var isText = _constraint.Append(token);
+        if (_constraint.InAnswer)
+        {
+            _text.BeginAnswer();
+        }
+        else if (_constraint.InReasoning)
+        {
+            _text.BeginReasoning();
+        }
+        else
+        {
+            _closing = _constraint.Closed;
+        }
+
+        if (isText)
+        {
+            _text.Append(token, _chunks.Writer);
+        }
+    }
+
+    private int Steered(int token) => _constraint?.Steer(token) ?? token;
 
     /// <summary>Ends the request if its caller has cancelled it.</summary>
     public void ObserveCancellation()
@@ -361,4 +403,7 @@ internal sealed record RequestPlan
 
     /// <summary>Null unless asked for.</summary>
     public LogProbabilities? LogProbabilities { get; init; }
+
+    /// <summary>Null where the answer may be anything.</summary>
+    public AnswerConstraint? Constraint { get; init; }
 }

@@ -32,6 +32,12 @@ internal sealed class ResponseText(DeepSeekTokenizer tokenizer, ThinkSplitter sp
     /// <summary>Adds what the next piece says about the tokens it is made of.</summary>
     public void Append(TokenAlternatives alternatives) => (_alternatives ??= []).Add(alternatives);
 
+    /// <inheritdoc cref="ThinkSplitter.BeginReasoning"/>
+    public void BeginReasoning() => splitter.BeginReasoning();
+
+    /// <inheritdoc cref="ThinkSplitter.BeginAnswer"/>
+    public void BeginAnswer() => splitter.BeginAnswer();
+
     public void Append(int token, ChannelWriter<GenerationChunk> chunks)
     {
         if (calls is not null && calls.IsMarker(token) && !splitter.InReasoning)

@@ -24,12 +24,18 @@ internal sealed class ThinkSplitter
     /// <summary>What precedes a possible tag (space, or newlines) and the characters of it there are so far.</summary>
     private readonly ArrayBufferWriter<char> _held = new();
 
+    private readonly bool _readsTags;
     private State _state;
     private int _tagLength;
 
     /// <param name="startsInReasoning">Whether the prompt ends in the opening tag, with or without newlines after it.</param>
-    public ThinkSplitter(bool startsInReasoning)
+    /// <param name="readsTags">
+    /// Whether tags are what the text says; else it is told of them, by <see cref="BeginReasoning"/> and <see cref="BeginAnswer"/>, and all
+    /// text is text.
+    /// </param>
+    public ThinkSplitter(bool startsInReasoning, bool readsTags = true)
     {
+        _readsTags = readsTags;
         _state = startsInReasoning ? State.AfterOpeningTag : State.Undecided;
     }
 
@@ -51,6 +57,23 @@ internal sealed class ThinkSplitter
     /// <summary>What the last call added to the answer. Valid until the next call.</summary>
     public ReadOnlySpan<char> Answer => _answer.WrittenSpan;
 
+    /// <summary>The reasoning was opened, if not before.</summary>
+    public void BeginReasoning() => _state = _state is State.Undecided ? State.AfterOpeningTag : _state;
+
+    /// <summary>The reasoning, if there is one, was closed, and what follows belongs to the answer to the last character.</summary>
+    public void BeginAnswer()
+    {
+        Append([]);
+        if (_state is State.Undecided)
+        {
+            Release(_answer);
+        }
+
+        _held.ResetWrittenCount();
+        _tagLength = 0;
+        _state = State.Answer;
+    }
+
     /// <summary>Appends to the response.</summary>
     public void Append(ReadOnlySpan<char> text)
     {
@@ -60,14 +83,6 @@ internal sealed class ThinkSplitter
         {
             text = text[Consume(text)..];
         }
-    }
-
-    /// <summary>Says that there is no reasoning to come: what was held back is text of the answer. Not within the reasoning.</summary>
-    public void BeginAnswer()
-    {
-        Append([]);
-        Release(_answer);
-        _state = State.Answer;
     }
 
     /// <summary>Ends the response: what was held back is text. Without a closing tag there is no answer.</summary>
@@ -130,12 +145,12 @@ internal sealed class ThinkSplitter
     private static bool IsNewline(char c) => c is '\n' or '\r';
 
     /// <summary>Whether a character continues the tag, or the space or newlines before it.</summary>
-    private bool IsHeld(char c, string tag, bool isSpace) => c == tag[_tagLength] || (isSpace && _tagLength == 0);
+    private bool IsHeld(char c, string tag, bool isSpace) => (_readsTags && c == tag[_tagLength]) || (isSpace && _tagLength == 0);
 
     private int Hold(char c, string tag, State next)
     {
         _held.Write([c]);
-        _tagLength += c == tag[_tagLength] ? 1 : 0;
+        _tagLength += _readsTags && c == tag[_tagLength] ? 1 : 0;
         if (_tagLength == tag.Length)
         {
             _held.ResetWrittenCount();

@@ -87,7 +87,10 @@ internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
     /// <summary>What all packed tensors of the checkpoint were packed to; <see cref="WeightFormat.AsStored"/> where none is packed.</summary>
     public WeightFormat PackedFormat { get; private set; }
 
-    /// <summary>The format the large matrices are computed from where <paramref name="asked"/> is asked for.</summary>
+    /// <summary>
+    /// The format the large matrices are computed from where <paramref name="asked"/> is asked for; <see cref="WeightFormat.Auto"/>, where
+    /// nothing is packed, is left to be decided.
+    /// </summary>
     /// <exception cref="UnsupportedModelException">The checkpoint is packed to another.</exception>
     public WeightFormat FormatFor(WeightFormat asked)
     {
@@ -96,7 +99,7 @@ internal sealed unsafe class Checkpoint : IWeightSource, IDisposable
             return asked;
         }
 
-        return asked == WeightFormat.AsStored
+        return asked is WeightFormat.AsStored or WeightFormat.Auto
             ? PackedFormat
             : throw new UnsupportedModelException(
                 _directory,

@@ -46,7 +46,8 @@ internal sealed unsafe class PackedCheckpointWriter(
 
         // A checkpoint that would not load is refused before anything is written.
         _ = MemoryMeter.Measure(
-            checkpoint, _policy, config, StepLimits.For(new EngineOptions(), config), Placement.OneDevice, onProcessor: true, threads: 1);
+            checkpoint, _policy, config, StepLimits.For(new EngineOptions(), config), Placement.OneDevice, onProcessor: true,
+            CachePrecision.Float32, threads: 1);
         string unfinished = $"{destination}.{Guid.NewGuid():N}.unfinished";
         try
         {

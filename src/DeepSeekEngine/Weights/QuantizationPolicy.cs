@@ -18,6 +18,9 @@ internal sealed class QuantizationPolicy
 
     private QuantizationPolicy(Dictionary<TensorRole, WeightEncoding> encodings) => _encodings = encodings;
 
+    /// <summary>The formats there are policies for, widest first.</summary>
+    public static IReadOnlyList<WeightFormat> Formats { get; } = [WeightFormat.AsStored, WeightFormat.Int8, WeightFormat.Int4];
+
     /// <summary>The policy a format stands for.</summary>
     public static QuantizationPolicy For(WeightFormat format) => format switch
     {

@@ -6,7 +6,11 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Testing.BackendSuite;
 
-public abstract partial class MatrixOperationTests
+/// <summary>
+/// What every backend must do with rows and matrices, dense ones and those of experts: each operation against its scalar twin in double, and the
+/// same bits for a token in whatever batch.
+/// </summary>
+public abstract partial class MatrixOperationTests : OperationTests
 {
     protected static readonly string[] Encodings =
         [.. Enum.GetValues<WeightEncoding>().Where(e => !e.IsPacked()).Select(e => e.ToString())];

@@ -1,13 +1,15 @@
+using System.Numerics.Tensors;
 using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Cache;
+using DeepSeekEngine.Kernels;
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Weights;
 
 namespace DeepSeekEngine.Testing.Quality;
 
 /// <summary>
-/// How far a quantised model's next-token distributions are from those of the stored weights: both read the same texts, and
-/// KL(p || q) = sum p log(p / q), in nats, is taken at every position, p of the stored weights.
+/// How far the next-token distributions of a model with quantised weights or a rounded cache are from those of the stored weights with a
+/// cache of float32: both read the same texts, and KL(p || q) = sum p log(p / q), in nats, is taken at every position, p of the latter.
 /// </summary>
 internal sealed class LogitDivergence
 {
@@ -24,11 +26,12 @@ internal sealed class LogitDivergence
     }
 
     /// <summary>The logarithms of the probabilities at each position of each text.</summary>
-    public static List<float[]> LogProbabilities(string directory, QuantizationPolicy policy, IReadOnlyList<int[]> texts)
+    public static List<float[]> LogProbabilities(
+        string directory, QuantizationPolicy policy, IReadOnlyList<int[]> texts, CachePrecision cache = CachePrecision.Float32)
     {
         var config = ModelConfigReader.Read(directory);
         var longest = texts.Max(text => text.Length);
-        using var backend = new SimdBackend();
+        using var backend = new SimdBackend(cache: cache);
         using var checkpoint = Checkpoint.Open(directory, config.Fp8);
         using var transformer = new Transformer(
             backend, checkpoint, policy, config, new StepLimits(longest, 1, longest, longest, longest), Environment.ProcessorCount);
@@ -52,10 +55,11 @@ internal sealed class LogitDivergence
         return all;
     }
 
-    public Divergence Of(QuantizationPolicy policy)
+    public Divergence Of(QuantizationPolicy policy, CachePrecision cache = CachePrecision.Float32)
     {
-        var found = LogProbabilities(_directory, policy, _texts);
+        var found = LogProbabilities(_directory, policy, _texts, cache);
         double sum = 0, max = 0;
+        var same = 0;
         for (var i = 0; i < found.Count; i++)
         {
             double divergence = 0;
@@ -66,9 +70,10 @@ internal sealed class LogitDivergence
 
             sum += divergence;
             max = Math.Max(max, divergence);
+            same += TensorPrimitives.IndexOfMax(found[i]) == TensorPrimitives.IndexOfMax(_expected[i]) ? 1 : 0;
         }
 
-        return new Divergence(sum / found.Count, max, found.Count);
+        return new Divergence(sum / found.Count, max, same, found.Count);
     }
 
     private static float[] LogSoftmax(float[] logits)
@@ -79,5 +84,5 @@ internal sealed class LogitDivergence
     }
 }
 
-/// <summary>KL divergence, in nats, over so many positions.</summary>
-internal readonly record struct Divergence(double Mean, double Maximum, int Positions);
+/// <summary>KL divergence, in nats, over so many positions, and at how many of them the most probable token is the same.</summary>
+internal readonly record struct Divergence(double Mean, double Maximum, int SameChoices, int Positions);

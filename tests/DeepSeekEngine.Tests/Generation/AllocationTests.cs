@@ -1,3 +1,4 @@
+using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Cache;
 using DeepSeekEngine.Model;
@@ -11,9 +12,8 @@ namespace DeepSeekEngine.Tests.Generation;
 
 public sealed class AllocationTests
 {
-    [TestCase(false)]
-    [TestCase(true)]
-    public void Decoding_allocates_no_managed_memory(bool dense)
+    [Test]
+    public void Decoding_allocates_no_managed_memory([Values] bool dense, [Values] KvCachePrecision kvCache)
     {
         using var written = new TemporaryDirectory();
         var directory = TestPaths.TinyR1;
@@ -26,7 +26,7 @@ public sealed class AllocationTests
         const int sequences = 3;
         const int warmUp = 20;
         var config = ModelConfigReader.Read(directory);
-        using var backend = SimdBackend.Fastest(threads: 0);
+        using var backend = SimdBackend.Fastest(threads: 0, BackendFactory.CacheOf(new EngineOptions { KvCache = kvCache }, onProcessor: true));
         using var checkpoint = Checkpoint.Open(directory, config.Fp8);
         using var transformer = new Transformer(
             backend, checkpoint, QuantizationPolicy.For(WeightFormat.AsStored), config,

@@ -1,3 +1,4 @@
+using DeepSeekEngine.Kernels.Cpu.Emitted;
 using DeepSeekEngine.Testing;
 using Microsoft.Extensions.Logging;
 using NUnit.Framework;
@@ -160,6 +161,8 @@ public sealed class ApiTests
             Assert.That(info.ContextLength, Is.EqualTo(2048));
             var file = new FileInfo(Path.Combine(TestPaths.TinyR1, "model.safetensors")).Length;
             Assert.That(info.WeightBytes, Is.InRange(file * 0.99, file), "all of the file but its header");
+            Assert.That(info.Weights, Is.EqualTo(WeightFormat.AsStored));
+            Assert.That(info.KvCache, Is.EqualTo(BFloat16Kernels.Native is null ? KvCachePrecision.Float32 : KvCachePrecision.BFloat16));
         });
     }
 

@@ -6,11 +6,14 @@ namespace DeepSeekEngine.Tests.Generation;
 
 /// <summary>
 /// Requests computed together answer as they do alone, whatever the engine does to fit them in. Of the sample model and of one with
-/// grouped-query attention, which says nothing sensible and drafts nothing.
+/// grouped-query attention, which says nothing sensible and drafts nothing; with the cache that is fastest, and with one that is brought to
+/// what attention is computed in first.
 /// </summary>
-[TestFixture(false)]
-[TestFixture(true)]
-public sealed class ManyRequestsTests(bool dense) : IDisposable
+[TestFixture(false, KvCachePrecision.Auto)]
+[TestFixture(true, KvCachePrecision.Auto)]
+[TestFixture(false, KvCachePrecision.Int8)]
+[TestFixture(true, KvCachePrecision.Int8)]
+public sealed class ManyRequestsTests(bool dense, KvCachePrecision kvCache) : IDisposable
 {
     private const int Requests = 24;
 
@@ -50,7 +53,7 @@ public sealed class ManyRequestsTests(bool dense) : IDisposable
         for (var i = 0; i < Requests; i++)
         {
             // A model of its own for every request: nothing another computed is there to be shared.
-            await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne);
+            await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { KvCache = kvCache });
             _greedy[i] = await AskAsync(model, i, Greedy);
             _sampled[i] = await AskAsync(model, i, Sampled(i));
         }
@@ -61,7 +64,7 @@ public sealed class ManyRequestsTests(bool dense) : IDisposable
     [TestCaseSource(nameof(Engines))]
     public async Task The_answers_are_those_of_each_alone(EngineOptions options)
     {
-        await using var model = await DeepSeekModel.LoadAsync(_directory, options);
+        await using var model = await DeepSeekModel.LoadAsync(_directory, options with { KvCache = kvCache });
         for (var round = 0; round < 2; round++)
         {
             Assert.That(await AskAllAsync(model, _ => Greedy), Is.EqualTo(_greedy), "greedy");
@@ -76,7 +79,7 @@ public sealed class ManyRequestsTests(bool dense) : IDisposable
     [Test]
     public async Task A_beginning_that_was_computed_is_not_computed_again()
     {
-        await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { MaxConcurrentRequests = 4 });
+        await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { KvCache = kvCache, MaxConcurrentRequests = 4 });
         var first = await model.GenerateAsync(Conversation(0), Greedy);
         Assert.That(first.Usage.CachedPromptTokens, Is.Zero);
 
@@ -88,7 +91,7 @@ public sealed class ManyRequestsTests(bool dense) : IDisposable
     [Test]
     public async Task A_beginning_that_arrives_many_times_at_once_is_computed_once()
     {
-        await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { MaxConcurrentRequests = 16 });
+        await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { KvCache = kvCache, MaxConcurrentRequests = 16 });
         var results = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => model.GenerateAsync(Conversation(0), Greedy)));
         var shared = (results[0].Usage.PromptTokens - 1) / 16 * 16;
         Assert.That(results.Count(r => r.Usage.CachedPromptTokens == 0), Is.EqualTo(1));
@@ -99,7 +102,7 @@ public sealed class ManyRequestsTests(bool dense) : IDisposable
     [Test]
     public async Task Drafts_that_are_right_save_steps()
     {
-        await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { SpeculativeDecoding = true });
+        await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { KvCache = kvCache, SpeculativeDecoding = true });
         var usage = (await model.GenerateAsync(Conversation(3), Greedy)).Usage;
         TestContext.Out.WriteLine($"{usage.AcceptedTokens} of {usage.DraftedTokens} drafts accepted, {usage.CompletionTokens} tokens");
         if (dense)

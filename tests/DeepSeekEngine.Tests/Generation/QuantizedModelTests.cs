@@ -65,6 +65,15 @@ public sealed class QuantizedModelTests
     }
 
     [Test]
+    public async Task Weights_that_fit_are_not_quantised_unless_asked()
+    {
+        await using var model = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, Cpu(WeightFormat.Auto));
+        Assert.That(model.Info.Weights, Is.EqualTo(WeightFormat.AsStored));
+        await using var asked = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, Cpu(WeightFormat.Int4));
+        Assert.That(asked.Info.Weights, Is.EqualTo(WeightFormat.Int4));
+    }
+
+    [Test]
     public async Task Quantising_reports_progress_to_the_end_and_returns_all_memory()
     {
         var before = NativeBuffer.OutstandingBytes;

@@ -1,5 +1,6 @@
 using DeepSeekEngine.Model;
 using DeepSeekEngine.Testing;
+using DeepSeekEngine.Tests.Weights;
 using DeepSeekEngine.Weights;
 using NUnit.Framework;
 
@@ -75,10 +76,75 @@ public sealed class PlacementTests
     public void More_devices_than_layers_are_refused()
         => Assert.That(() => Plan(new EngineOptions(), new long[99]), Throws.TypeOf<ArgumentOutOfRangeException>());
 
-    private static PlacementPlan Plan(EngineOptions options, params long[] available)
+    [Test]
+    public void The_widest_weights_are_chosen_that_fit_a_device()
     {
-        var config = ModelConfigReader.Read(TestPaths.TinyR1);
-        using var checkpoint = Checkpoint.Open(TestPaths.TinyR1, config.Fp8);
-        return new PlacementPlan(checkpoint, config, StepLimits.For(options, config), options, available, onProcessor: false);
+        var options = new EngineOptions { Experts = ExpertPlacement.Device };
+        var needed = QuantizationPolicy.Formats.Select(format => Plan(options with { Weights = format }, long.MaxValue).Total.OnDevices).ToArray();
+        Assert.That(needed, Is.Ordered.Descending.And.Unique);
+        options = options with { Weights = WeightFormat.Auto };
+        Assert.That(Plan(options, needed[0]).Weights, Is.EqualTo(WeightFormat.AsStored));
+        Assert.That(Plan(options, needed[0] - 1).Weights, Is.EqualTo(WeightFormat.Int8));
+        Assert.That(Plan(options, needed[1] - 1).Weights, Is.EqualTo(WeightFormat.Int4));
+        Assert.That(() => Plan(options, needed[2]).Check(["GPU"]), Throws.Nothing);
+        var refusal = Assert.Throws<NotEnoughMemoryException>(() => Plan(options, needed[2] - 1).Check(["GPU"]));
+        Assert.That((refusal!.RequiredBytes, refusal.AvailableBytes), Is.EqualTo((needed[2], needed[2] - 1)));
+    }
+
+    [Test]
+    public void Weights_stay_as_stored_where_the_host_has_room_for_the_experts()
+    {
+        var options = new EngineOptions { Weights = WeightFormat.Auto };
+        var all = Plan(options, long.MaxValue).Total;
+        var split = Plan(options, all.OnDevices - 1);
+        Assert.That((split.Weights, split.Placement.ExpertsOnHost), Is.EqualTo((WeightFormat.AsStored, true)));
+
+        // A tenth of what is free is left to others.
+        var onHost = split.Total.Total - split.Total.OnDevices;
+        var (little, enough) = ((long)(onHost / 0.91), (long)(onHost / 0.89));
+        Assert.That(Plan(options, enough, false, TestPaths.TinyR1, all.OnDevices - 1).Weights, Is.EqualTo(WeightFormat.AsStored));
+        var narrow = Plan(options, little, false, TestPaths.TinyR1, all.OnDevices - 1);
+        Assert.That((narrow.Weights, narrow.Placement.ExpertsOnHost), Is.EqualTo((WeightFormat.Int8, false)));
+    }
+
+    [Test]
+    public void The_widest_weights_are_chosen_that_fit_what_is_free_of_the_host()
+    {
+        var options = new EngineOptions { Weights = WeightFormat.Auto, Device = Device.Cpu };
+        var needed = QuantizationPolicy.Formats.Select(format => Chosen(options with { Weights = format }, 0).Total.Total).ToArray();
+        Assert.That(needed, Is.Ordered.Descending.And.Unique);
+        for (var i = 0; i < needed.Length; i++)
+        {
+            Assert.That(Chosen(options, (long)(needed[i] / 0.899)).Weights, Is.EqualTo(QuantizationPolicy.Formats[i]));
+        }
+
+        // Weights in files need not fit, and no others would.
+        Assert.That(Chosen(options, needed[2]).Weights, Is.EqualTo(WeightFormat.AsStored));
+
+        static PlacementPlan Chosen(EngineOptions options, long free)
+            => Plan(options, free, onProcessor: true, TestPaths.TinyR1, long.MaxValue);
+    }
+
+    [Test]
+    public async Task A_packed_checkpoint_keeps_its_format()
+    {
+        using var directory = new TemporaryDirectory();
+        var packed = Path.Combine(directory.Path, "packed");
+        await ModelPacker.PackAsync(TestPaths.TinyR1, packed, WeightFormat.Int8);
+        var options = new EngineOptions { Weights = WeightFormat.Auto };
+        var stored = Plan(options with { Weights = WeightFormat.AsStored }, 0, onProcessor: true, packed, 0).Total;
+        Assert.That(Plan(options, 0, onProcessor: true, packed, 0).Total, Is.EqualTo(stored));
+        await using var model = await DeepSeekModel.LoadAsync(packed, options with { Device = Device.Cpu });
+        Assert.That(model.Info.Weights, Is.EqualTo(WeightFormat.Int8));
+    }
+
+    private static PlacementPlan Plan(EngineOptions options, params long[] available)
+        => Plan(options, long.MaxValue, onProcessor: false, TestPaths.TinyR1, available);
+
+    private static PlacementPlan Plan(EngineOptions options, long freeOnHost, bool onProcessor, string directory, params long[] available)
+    {
+        var config = ModelConfigReader.Read(directory);
+        using var checkpoint = Checkpoint.Open(directory, config.Fp8);
+        return PlacementPlan.For(checkpoint, config, StepLimits.For(options, config), options, available, onProcessor, freeOnHost);
     }
 }

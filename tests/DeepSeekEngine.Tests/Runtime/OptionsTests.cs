@@ -26,6 +26,8 @@ public class OptionsTests
         yield return Case("DeviceCount", () => new EngineOptions { DeviceCount = 0 });
         yield return Case("DeviceMemoryLimit", () => new EngineOptions { DeviceMemoryLimit = 0 });
         yield return Case("Experts", () => new EngineOptions { Experts = (ExpertPlacement)9 });
+        yield return Case("Weights", () => new EngineOptions { Weights = (WeightFormat)9 });
+        yield return Case("KvCache", () => new EngineOptions { KvCache = (KvCachePrecision)9 });
         yield return Case("ContextLength", () => new EngineOptions { ContextLength = 1 });
         yield return Case("Threads", () => new EngineOptions { Threads = 0 });
         yield return Case("MaxConcurrentRequests", () => new EngineOptions { MaxConcurrentRequests = 0 });
@@ -63,6 +65,7 @@ public class OptionsTests
             (options.Device, options.DeviceIndex, options.ContextLength, options.Threads),
             Is.EqualTo((Device.Auto, 0, (int?)null, (int?)null)));
         Assert.That((options.MaxConcurrentRequests, options.PrefillChunk), Is.EqualTo((16, 512)));
+        Assert.That((options.Weights, options.KvCache), Is.EqualTo((WeightFormat.AsStored, KvCachePrecision.Auto)));
     }
 
     [Test]

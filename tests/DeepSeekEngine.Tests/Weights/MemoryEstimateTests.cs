@@ -54,15 +54,36 @@ public sealed class MemoryEstimateTests
     [TestCase(null, 4 * 2048)]
     [TestCase(2048, 2048)]
     [TestCase(5000, 5008)]
-    public void The_cache_takes_two_or_four_bytes_a_latent_value_token_and_layer(int? cacheTokens, int tokens)
+    public void The_cache_takes_its_precision_of_every_latent_value_token_and_layer(int? cacheTokens, int tokens)
     {
         // 64 latent and 32 rotated values, in four layers and a module; whole blocks of 16 tokens.
         var values = (64 + 32) * 5L * tokens;
-        var options = new EngineOptions { Device = Device.Cpu, CacheTokens = cacheTokens };
-        Assert.That(
-            DeepSeekModel.EstimateMemory(TestPaths.TinyR1, options).Cache, Is.EqualTo(values * (BFloat16Kernels.Native is null ? 4 : 2)));
-        Assert.That(
-            DeepSeekModel.EstimateMemory(TestPaths.TinyR1, options with { Device = Device.OpenCL }).Cache, Is.EqualTo(values * 4));
+        var options = new EngineOptions { CacheTokens = cacheTokens };
+        Assert.That(Cache(Device.Cpu, KvCachePrecision.Auto), Is.EqualTo(values * (BFloat16Kernels.Native is null ? 4 : 2)));
+        Assert.That(Cache(Device.OpenCL, KvCachePrecision.Auto), Is.EqualTo(values * 4));
+        foreach (var device in (Device[])[Device.Cpu, Device.OpenCL])
+        {
+            Assert.That(Cache(device, KvCachePrecision.Float32), Is.EqualTo(values * 4));
+            Assert.That(Cache(device, KvCachePrecision.BFloat16), Is.EqualTo(values * 2));
+            Assert.That(Cache(device, KvCachePrecision.Int8), Is.EqualTo(values + (2 * sizeof(float) * 5L * tokens)), "and two scales");
+        }
+
+        long Cache(Device device, KvCachePrecision kvCache)
+            => DeepSeekModel.EstimateMemory(TestPaths.TinyR1, options with { Device = device, KvCache = kvCache }).Cache;
+    }
+
+    [Test]
+    public async Task A_cache_of_any_precision_takes_what_is_estimated([Values] KvCachePrecision kvCache, [Values] bool dense)
+    {
+        using var directory = new TemporaryDirectory();
+        if (dense)
+        {
+            SyntheticCheckpoint.WriteDense(directory.Path, tied: true);
+        }
+
+        // With much cache, so that it counts.
+        await TakesWhatIsEstimated(
+            dense ? directory.Path : TestPaths.TinyR1, WeightFormat.AsStored, new EngineOptions { KvCache = kvCache, CacheTokens = 40000 });
     }
 
     [Test]
@@ -100,10 +121,11 @@ public sealed class MemoryEstimateTests
         await TakesWhatIsEstimated(TestPaths.TinyR1, format, options);
     }
 
-    [TestCase(WeightFormat.AsStored)]
-    [TestCase(WeightFormat.Int8)]
+    [TestCase(WeightFormat.AsStored, KvCachePrecision.Auto)]
+    [TestCase(WeightFormat.Int8, KvCachePrecision.Auto)]
+    [TestCase(WeightFormat.Int8, KvCachePrecision.Int8)]
     [Platform("Linux")]
-    public async Task What_is_resident_is_what_is_estimated(WeightFormat format)
+    public async Task What_is_resident_is_what_is_estimated(WeightFormat format, KvCachePrecision kvCache)
     {
         using var directory = new TemporaryDirectory();
         SyntheticCheckpoint.Write(
@@ -112,7 +134,8 @@ public sealed class MemoryEstimateTests
         // A step that computes every position there can be: what nothing was written to is not resident, however much of it there is.
         var options = new EngineOptions
         {
-            Device = Device.Cpu, Weights = format, ContextLength = 512, PrefillChunk = 512, MaxConcurrentRequests = 1, CacheTokens = 512,
+            Device = Device.Cpu, Weights = format, KvCache = kvCache, ContextLength = 512, PrefillChunk = 512, MaxConcurrentRequests = 1,
+            CacheTokens = 512,
         };
         var estimate = DeepSeekModel.EstimateMemory(directory.Path, options);
         await using (var small = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, options))

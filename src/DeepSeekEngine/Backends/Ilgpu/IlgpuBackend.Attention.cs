@@ -14,12 +14,14 @@ internal sealed partial class IlgpuBackend
     private readonly LoadedKernel<RotateQueries.Parameters> rotateQueries;
     private readonly LoadedKernel<AppendLatents.Parameters> appendLatents;
     private readonly LoadedKernel<AppendKeyValues.Parameters> appendKeyValues;
+    private readonly LoadedKernel<StoreCache.Parameters> storeCache;
     private readonly LoadedKernel<AbsorbQueries.Parameters>[] absorbQueries;
     private readonly LoadedKernel<CachedAttention.Parameters> cachedAttention;
     private readonly LoadedKernel<CachedAttention.JoinParameters> joinSplits;
     private readonly LoadedKernel<ProjectLatents.Parameters>[] projectLatents;
     private readonly LoadedKernel<GatherCache.Parameters> gatherCache;
     private readonly LoadedKernel<ExpandedAttention.Parameters> expandedAttention;
+    private readonly StepBuffer<float> stagedRows;
     private MemoryBuffer1D<Float4, Stride1D.Dense>? parts;
 
     public void RotateQueries(Activations q, DeviceArray<float> rope, in TokenTables tokens, in MlaShape shape, int count)
@@ -47,8 +49,9 @@ internal sealed partial class IlgpuBackend
             return;
         }
 
-        appendLatents.Launch(
-            count, 1, 1, View(new LatentAppend(kv, new Norm(normWeight, epsilon), rope, tokens, shape, cache), count));
+        LatentAppend append = new(kv, new Norm(normWeight, epsilon), rope, tokens, shape, cache);
+        appendLatents.Launch(count, 1, 1, View(append, count));
+        Store(append, count);
     }
 
     public void AbsorbQueries(Activations q, Matrix kvB, in MlaShape shape, Activations absorbed, int count)
@@ -86,12 +89,15 @@ internal sealed partial class IlgpuBackend
             Epsilon = append.Norm.Epsilon,
             Rope = RopeTable(append.Rope, append.Tokens, shape.Rope),
             Tokens = View(append.Tokens, count),
-            Cache = Rows(append.Cache, 1, shape.CacheRow),
+            Cache = AppendedRows(append.Cache, shape.Absorbed, count),
             LatentWidth = shape.Latent,
             RopeWidth = shape.Rope,
             AlignedKv = keyValues.IsAligned(shape.Latent) ? 1 : 0,
+            Staged = StagesRows ? 1 : 0,
         };
     }
+
+    private void Store(in LatentAppend append, int count) => Store(append.Cache, append.Shape.Absorbed, append.Tokens, count);
 
     public void AppendKeyValues(
         Activations q, Activations k, Activations v, in HeadTransforms transforms, DeviceArray<float> rope, in TokenTables tokens,
@@ -116,9 +122,11 @@ internal sealed partial class IlgpuBackend
             ValueHeads = Heads(transforms.ValueBias, values, null),
             Rope = RopeTable(rope, tokens, shape.Key),
             Tokens = View(tokens, count),
-            Cache = Rows(cache, 1, shape.Row),
+            Cache = AppendedRows(cache, shape, count),
             Sizes = AttentionSizes.From(shape),
+            Staged = StagesRows ? 1 : 0,
         });
+        Store(cache, shape, tokens, count);
 
         HeadView Heads(DeviceArray<float>? bias, int width, DeviceArray<float>? norm) => new()
         {
@@ -147,7 +155,7 @@ internal sealed partial class IlgpuBackend
         }
 
         RowView heads = Rows(queries, count, shape.Heads * shape.Key);
-        RowView rows = Rows(cache, 1, shape.Row);
+        CacheView rows = CacheRows(cache, shape);
         RowView contexts = Rows(context, count, shape.Heads * shape.Value);
         TokenView view = View(tokens, count);
         AttentionSizes sizes = AttentionSizes.From(shape);
@@ -174,7 +182,7 @@ internal sealed partial class IlgpuBackend
                     Splits = splits,
                     MostSplits = most,
                     AlignedQueries = heads.IsAligned(shape.Key) ? 1 : 0,
-                    AlignedCache = rows.IsAligned(shape.RowHead) && rows.IsAligned(shape.Key) && rows.IsAligned(shape.ValueOffset) ? 1 : 0,
+                    AlignedCache = rows.IsAligned(shape) ? 1 : 0,
                 });
             joinSplits.Launch(shape.Heads, group, Kernels.Gpu.CachedAttention.JoinTiles(shape.Value, shift), new()
             {
@@ -206,8 +214,9 @@ internal sealed partial class IlgpuBackend
         });
     }
 
-    public void GatherCache(Activations cache, in TokenTables tokens, int start, Activations y, int count)
+    public void GatherCache(Activations cache, in TokenTables tokens, in AttentionShape shape, int start, Activations y, int count)
     {
+        shape.Check(mayShareKeys: false);
         if (!Any(count))
         {
             return;
@@ -218,13 +227,13 @@ internal sealed partial class IlgpuBackend
             throw new ArgumentException($"Positions {start} to {(long)start + count} are not in the block table.", nameof(start));
         }
 
-        gatherCache.LaunchElements(cache.Width, count, 1, new()
+        gatherCache.LaunchElements(shape.Row, count, 1, new()
         {
-            Cache = Rows(cache, 1, cache.Width),
+            Cache = CacheRows(cache, shape),
             Tokens = View(tokens, 1),
             Start = start,
-            Y = Rows(y, count, cache.Width),
-            Width = cache.Width,
+            Y = Rows(y, count, shape.Row),
+            Width = shape.Row,
         });
     }
 
@@ -271,6 +280,35 @@ internal sealed partial class IlgpuBackend
             AlignedKeyValues = aligned ? 1 : 0,
             AlignedHeads = output.IsAligned(shape.Value) ? 1 : 0,
         });
+    }
+
+    /// <summary>Whether what is appended to a cache is brought together in float32 first, and rounded when it is whole.</summary>
+    private bool StagesRows => CachePrecision != CachePrecision.Float32;
+
+    /// <summary>Where kernels put the rows that tokens leave: in the cache or, if they are to be rounded, in memory of theirs.</summary>
+    private RowView AppendedRows(in Activations cache, in AttentionShape shape, int count) => StagesRows
+        ? new() { Data = stagedRows.Get((long)count * shape.Row), Offset = 0, Stride = shape.Row }
+        : CacheRows(cache, shape).Rows;
+
+    /// <summary>Takes the rows to the cache that are not there yet.</summary>
+    private void Store(in Activations cache, in AttentionShape shape, in TokenTables tokens, int count)
+    {
+        if (StagesRows)
+        {
+            storeCache.Launch(shape.KeyValueHeads, count, 1, new()
+            {
+                Rows = AppendedRows(cache, shape, count),
+                Tokens = View(tokens, count),
+                Cache = CacheRows(cache, shape),
+                Sizes = AttentionSizes.From(shape),
+            });
+        }
+    }
+
+    private CacheView CacheRows(in Activations cache, in AttentionShape shape)
+    {
+        var layout = new CacheLayout(CachePrecision, shape);
+        return CacheView.From(layout, Rows(cache, 1, layout.Length));
     }
 
     /// <summary>

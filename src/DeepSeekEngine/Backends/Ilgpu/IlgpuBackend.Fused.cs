@@ -64,6 +64,7 @@ internal sealed partial class IlgpuBackend
             Append = View(append, count),
             Tokens = count,
         });
+        Store(append, count);
     }
 
     public void AbsorbRotated(

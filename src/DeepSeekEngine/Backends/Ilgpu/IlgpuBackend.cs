@@ -23,8 +23,9 @@ internal sealed partial class IlgpuBackend : IBackend
     private long allocatedBytes;
 
     private IlgpuBackend(
-        Func<Context, Accelerator> createAccelerator, KernelCatalog catalog, long? memoryLimit, int? tensorCoreTokens)
+        Func<Context, Accelerator> createAccelerator, KernelCatalog catalog, long? memoryLimit, int? tensorCoreTokens, CachePrecision cache)
     {
+        CachePrecision = cache;
         this.catalog = catalog;
         this.tensorCoreTokens = tensorCoreTokens ?? int.MaxValue;
         this.memoryLimit = memoryLimit ?? long.MaxValue;
@@ -44,6 +45,7 @@ internal sealed partial class IlgpuBackend : IBackend
         Landing = new DownloadLanding(accelerator);
         Uploads = new WeightUpload(accelerator);
         loader = new KernelLoader(accelerator, accelerator is CudaAccelerator ? Math.Min(8, Environment.ProcessorCount) : 0);
+        stagedRows = new StepBuffer<float>(this);
         orders = new StepBuffer<int>(this);
         roundedRows = new StepBuffer<Quad>(this);
         expertTiles = new StepBuffer<int>(this);
@@ -62,6 +64,7 @@ internal sealed partial class IlgpuBackend : IBackend
         rotateQueries = Load<RotateQueries.Parameters>();
         appendLatents = Load<AppendLatents.Parameters>();
         appendKeyValues = Load<AppendKeyValues.Parameters>();
+        storeCache = Load<StoreCache.Parameters>();
         absorbQueries = LoadPerEncoding<AbsorbQueries.Parameters>();
         cachedAttention = LoadAttention<CachedAttention.Parameters>();
         joinSplits = LoadAttention<CachedAttention.JoinParameters>();
@@ -89,6 +92,8 @@ internal sealed partial class IlgpuBackend : IBackend
 
     public string DeviceName => accelerator.Name;
 
+    public CachePrecision CachePrecision { get; }
+
     /// <summary>Records of the steps <see cref="Repeat"/> was asked for.</summary>
     internal StepRecords Records => records;
 
@@ -96,7 +101,7 @@ internal sealed partial class IlgpuBackend : IBackend
     {
         CudaAccelerator cuda => cuda.GetFreeMemory(),
         CLAccelerator openCl => openCl.MemorySize - allocatedBytes,
-        _ => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - allocatedBytes,
+        _ => HostMemory.Bytes - allocatedBytes,
     });
 
     /// <summary>Kernels issued so far, those of records included; what a CUDA graph issues is not.</summary>
@@ -115,28 +120,35 @@ internal sealed partial class IlgpuBackend : IBackend
 
     /// <param name="memoryLimit">Bytes that may be allocated at most.</param>
     /// <param name="tensorCores">Whether tensor cores, if there are any, multiply many tokens, rounded to bfloat16.</param>
+    /// <param name="cache">What the cache is kept as; attention is computed in float32 from any.</param>
     /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
-    public static IlgpuBackend CreateCuda(int index, long? memoryLimit = null, bool tensorCores = true)
+    public static IlgpuBackend CreateCuda(
+        int index, long? memoryLimit = null, bool tensorCores = true, CachePrecision cache = CachePrecision.Float32)
         => CreateOn(
-            index >= 0 && index < IlgpuDevices.Cuda.Count ? IlgpuDevices.Cuda[index] : null, $"CUDA device {index}", memoryLimit,
+            index >= 0 && index < IlgpuDevices.Cuda.Count ? IlgpuDevices.Cuda[index] : null, $"CUDA device {index}", memoryLimit, cache,
             tensorCores);
 
     /// <summary>Any OpenCL device, CPU drivers included.</summary>
+    /// <param name="memoryLimit">Bytes that may be allocated at most.</param>
+    /// <param name="cache">What the cache is kept as.</param>
     /// <exception cref="DeviceUnavailableException">There is no such device, or its driver refuses it.</exception>
-    public static IlgpuBackend CreateOpenCl(int index, long? memoryLimit = null)
+    public static IlgpuBackend CreateOpenCl(int index, long? memoryLimit = null, CachePrecision cache = CachePrecision.Float32)
         => CreateOn(
-            index >= 0 && index < IlgpuDevices.OpenCl.Count ? IlgpuDevices.OpenCl[index] : null, $"OpenCL device {index}", memoryLimit);
+            index >= 0 && index < IlgpuDevices.OpenCl.Count ? IlgpuDevices.OpenCl[index] : null, $"OpenCL device {index}", memoryLimit, cache);
 
     /// <param name="memoryLimit">Bytes that may be allocated at most.</param>
     /// <param name="tensorCoreTokens">Tokens from which on what tensor cores do is emulated, much more slowly; null for never.</param>
     /// <param name="catalog">The kernels; null for those in which groups have few threads.</param>
-    public static IlgpuBackend CreateOnCpuAccelerator(long? memoryLimit = null, int? tensorCoreTokens = null, KernelCatalog? catalog = null)
+    /// <param name="cache">What the cache is kept as.</param>
+    public static IlgpuBackend CreateOnCpuAccelerator(
+        long? memoryLimit = null, int? tensorCoreTokens = null, KernelCatalog? catalog = null,
+        CachePrecision cache = CachePrecision.Float32)
     {
         catalog ??= KernelCatalog.CpuAccelerator;
         CPUDevice device = tensorCoreTokens is null
             ? new(catalog.GroupSize, 1, 1)
             : new(TensorCores.WarpSize, catalog.TensorCoreGroupSize / TensorCores.WarpSize, 1);
-        return new(device.CreateCPUAccelerator, catalog, memoryLimit, tensorCoreTokens);
+        return new(device.CreateCPUAccelerator, catalog, memoryLimit, tensorCoreTokens, cache);
     }
 
     public DeviceArray<T> Allocate<T>(long length)
@@ -230,7 +242,7 @@ internal sealed partial class IlgpuBackend : IBackend
         return buffer.View.BaseView;
     }
 
-    private static IlgpuBackend CreateOn(IlgpuDevice? device, string name, long? memoryLimit, bool tensorCores = false)
+    private static IlgpuBackend CreateOn(IlgpuDevice? device, string name, long? memoryLimit, CachePrecision cache, bool tensorCores = false)
     {
         if (device is null)
         {
@@ -240,7 +252,7 @@ internal sealed partial class IlgpuBackend : IBackend
         try
         {
             tensorCores &= device is CudaDevice { Architecture: { } architecture } && TensorCores.Exist(architecture);
-            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu, memoryLimit, tensorCores ? FewTokens + 1 : null);
+            return new IlgpuBackend(device.CreateAccelerator, KernelCatalog.Gpu, memoryLimit, tensorCores ? FewTokens + 1 : null, cache);
         }
         catch (Exception e) when (e is AcceleratorException or CapabilityNotSupportedException or NotSupportedException)
         {

@@ -41,7 +41,7 @@ internal sealed unsafe partial class SimdBackend
             return;
         }
 
-        Rows rows = SimdArguments.View(cache, CacheRowLength(shape.CacheRow), out long cacheRows);
+        CacheRows rows = View(cache, shape.Absorbed, out long cacheRows);
         var job = new AppendLatentsJob
         {
             KeyValues = SimdArguments.View(kv, shape.CacheRow, count),
@@ -53,7 +53,6 @@ internal sealed unsafe partial class SimdBackend
             Shape = shape,
             Cache = rows,
             Scratch = Scratch(AppendLatentsJob.ScratchBytes(shape)),
-            BFloat16 = bfloat16?.Attention ?? default,
         };
         pool.For(ref job, count, RowGrain(kv.Width));
     }
@@ -88,7 +87,7 @@ internal sealed unsafe partial class SimdBackend
             return;
         }
 
-        Rows rows = SimdArguments.View(cache, CacheRowLength(shape.Row), out long cacheRows);
+        CacheRows rows = View(cache, shape, out long cacheRows);
         int keys = shape.KeyValueHeads * shape.Key, values = shape.KeyValueHeads * shape.Value;
         var job = new AppendKeyValuesJob
         {
@@ -106,8 +105,6 @@ internal sealed unsafe partial class SimdBackend
             Tokens = SimdArguments.View(tokens, count, cacheRows),
             Shape = shape,
             Cache = rows,
-            Scratch = Scratch(AppendKeyValuesJob.ScratchBytes(shape)),
-            BFloat16 = bfloat16?.Attention ?? default,
         };
         pool.For(ref job, count, RowGrain(shape.Heads * shape.Key));
     }
@@ -122,9 +119,9 @@ internal sealed unsafe partial class SimdBackend
         }
 
         Rows heads = SimdArguments.View(queries, shape.Heads * shape.Key, count);
-        Rows rows = SimdArguments.View(cache, CacheRowLength(shape.Row), out long cacheRows);
+        CacheRows rows = View(cache, shape, out long cacheRows);
         Rows contexts = SimdArguments.View(context, shape.Heads * shape.Value, count);
-        WorkerScratch workspace = Scratch(CachedAttentionJob.ScratchBytes(shape));
+        WorkerScratch workspace = Scratch(CachedAttentionJob.ScratchBytes(rows.Layout));
 
         // As many tokens at once as their splits' results have room for; a token's result does not depend on it.
         for (int first = 0, group; first < count; first += group)
@@ -179,8 +176,9 @@ internal sealed unsafe partial class SimdBackend
         pool.For(ref job, job.Tasks);
     }
 
-    public void GatherCache(Activations cache, in TokenTables tokens, int start, Activations y, int count)
+    public void GatherCache(Activations cache, in TokenTables tokens, in AttentionShape shape, int start, Activations y, int count)
     {
+        shape.Check(mayShareKeys: false);
         ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(start, int.MaxValue - Math.Max(0, count));
         if (!Any(count))
@@ -188,16 +186,15 @@ internal sealed unsafe partial class SimdBackend
             return;
         }
 
-        Rows rows = SimdArguments.View(cache, CacheRowLength(y.Width), out long cacheRows);
+        CacheRows rows = View(cache, shape, out long cacheRows);
         var job = new GatherCacheJob
         {
             Cache = rows,
             Tokens = SimdArguments.View(tokens, 1, cacheRows),
             First = start,
-            Y = SimdArguments.View(y, y.Width, count),
-            BFloat16 = bfloat16 is not null,
+            Y = SimdArguments.View(y, shape.Row, count),
         };
-        pool.For(ref job, count, RowGrain(y.Width));
+        pool.For(ref job, count, RowGrain(shape.Row));
     }
 
     public void ExpandedAttention(
@@ -227,19 +224,25 @@ internal sealed unsafe partial class SimdBackend
             Heads = SimdArguments.View(heads, shape.Heads * shape.Value, count),
             Count = count,
             Scratch = Scratch(ExpandedAttentionJob.ScratchBytes(shape)),
-            BFloat16 = bfloat16?.Attention ?? default,
+            BFloat16 = attention,
         };
         pool.For(ref job, job.Tasks);
     }
 
+    private CacheRows View(in Activations cache, in AttentionShape shape, out long available)
+    {
+        var layout = new CacheLayout(CachePrecision, shape);
+        return new CacheRows(SimdArguments.View(cache, layout.Length, out available), layout);
+    }
+
     private void AttendCached(
-        in AttentionSplits divided, int count, in TokenView view, in AttentionShape shape, Rows cache, WorkerScratch workspace,
+        in AttentionSplits divided, int count, in TokenView view, in AttentionShape shape, CacheRows cache, WorkerScratch workspace,
         Rows queries, Rows contexts)
     {
         // More heads a task read the cache less often, as long as every worker has several to choose from; fewer than lie side by side are
         // no less work to score, and only for workers that would have none.
         int headGroup = CachedAttentionJob.MaxHeadGroup;
-        int full = bfloat16 is null ? MinHeadGroup : BFloat16AttentionBlock.Queries;
+        int full = RoundsAttention ? BFloat16AttentionBlock.Queries : MinHeadGroup;
         while (headGroup > MinHeadGroup
             && (long)divided.Total * CachedAttentionJob.GroupsPerSplit(shape, headGroup) < (headGroup > full ? 4 : 2) * pool.Workers)
         {
@@ -256,7 +259,7 @@ internal sealed unsafe partial class SimdBackend
             Splits = divided,
             HeadGroup = headGroup,
             Scratch = workspace,
-            BFloat16 = bfloat16?.Attention ?? default,
+            BFloat16 = attention,
         };
         pool.For(ref job, job.Tasks);
         if (divided.Total > count)

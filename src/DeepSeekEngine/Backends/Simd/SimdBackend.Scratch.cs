@@ -6,7 +6,7 @@ namespace DeepSeekEngine.Backends.Simd;
 internal sealed unsafe partial class SimdBackend
 {
     /// <summary>Bytes of the backend's own buffers once it has computed the largest step of a model.</summary>
-    /// <param name="cached">The model's attention to the cache where it lies.</param>
+    /// <param name="cached">How the cache is laid out for the model's attention to it where it lies.</param>
     /// <param name="expanded">The model's attention to tiles of keys and values.</param>
     /// <param name="router">The router of its MoE layers; null if it has none.</param>
     /// <param name="tokens">Tokens in a step.</param>
@@ -16,7 +16,7 @@ internal sealed unsafe partial class SimdBackend
     /// <param name="packedColumns">Columns of the widest packed matrix that is no expert's; 0 if none is packed.</param>
     /// <param name="packedExpertColumns">Columns of the widest packed matrix of an expert; 0 if none is packed.</param>
     public static long ScratchBytes(
-        in AttentionShape cached, in AttentionShape expanded, in RouterShape? router, int tokens, int cachedRows, int contextLength,
+        in CacheLayout cached, in AttentionShape expanded, in RouterShape? router, int tokens, int cachedRows, int contextLength,
         int workers, int packedColumns, int packedExpertColumns)
     {
         var (experts, pairs) = router is { } shape ? (shape.Experts, (long)tokens * shape.ExpertsPerToken) : (0, 0);
@@ -31,7 +31,7 @@ internal sealed unsafe partial class SimdBackend
 
         return checked((WholePages(worker) * workers)
             + (experts > 0 ? ExpertGroups.ByteLength(experts, pairs) : 0)
-            + LargestSplits(cached, Math.Min(tokens, cachedRows), contextLength)
+            + LargestSplits(cached.Shape, Math.Min(tokens, cachedRows), contextLength)
             + Math.Max(QuantizedRows.ByteLength(tokens, packedColumns), QuantizedRows.ByteLength(pairs, packedExpertColumns)));
     }
 

@@ -19,6 +19,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
     private readonly WorkerPool pool;
     private readonly PackedKernels kernels;
     private readonly BFloat16Kernels? bfloat16;
+    private readonly BFloat16AttentionFunctions attention;
     private readonly NativeBuffer scratch = new(0);
     private readonly NativeBuffer groups = new(0);
     private readonly NativeBuffer splits = new(0);
@@ -28,7 +29,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
     /// Bytes of experts that are brought in at once, so little of memory that they are used before others take their place. The many that a
     /// long prompt chooses are read one after the other, which read-ahead does as well.
     /// </summary>
-    private readonly long mostAnnouncedBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+    private readonly long mostAnnouncedBytes = HostMemory.Bytes / 4;
 
     private bool residencyIsKnown;
 
@@ -36,12 +37,16 @@ internal sealed unsafe partial class SimdBackend : IBackend
     /// <param name="width">The registers to compute with; null for the widest this processor has.</param>
     /// <param name="path">The instructions to compute packed matrices with; null for the best this processor has.</param>
     /// <param name="bfloat16">
-    /// What multiplies weights of BF16 and FP8 with activations that are rounded to bfloat16, and what computes attention to a cache that is
-    /// rounded to it; null if nothing is rounded.
+    /// What multiplies weights of BF16 and FP8 with activations that are rounded to bfloat16, and what computes attention unless the cache is
+    /// of float32, which is to be more precise; null if nothing is rounded.
     /// </param>
-    public SimdBackend(int threads = 0, LaneWidth? width = null, PackedPath? path = null, BFloat16Kernels? bfloat16 = null)
+    /// <param name="cache">What the cache is kept as; null for what attention is computed in.</param>
+    public SimdBackend(
+        int threads = 0, LaneWidth? width = null, PackedPath? path = null, BFloat16Kernels? bfloat16 = null, CachePrecision? cache = null)
     {
         this.bfloat16 = bfloat16;
+        CachePrecision = cache ?? PrecisionOf(bfloat16);
+        attention = CachePrecision is CachePrecision.Float32 ? default : bfloat16?.Attention ?? default;
         kernels = path is { } chosen ? PackedKernels.Of(chosen) : PackedKernels.Native;
         pool = new WorkerPool(threads, width);
         DeviceName = $"CPU ({pool.Workers} {(pool.Workers == 1 ? "thread" : "threads")}, {(int)(width ?? LaneWidths.Native)}-bit SIMD)";
@@ -52,16 +57,24 @@ internal sealed unsafe partial class SimdBackend : IBackend
 
     /// <summary>With what is fastest on this processor, as applications compute.</summary>
     /// <param name="threads">Threads that compute, the caller's included; 0 for one a processor this process may use.</param>
-    public static SimdBackend Fastest(int threads) => new(threads, bfloat16: BFloat16Kernels.Native);
+    /// <param name="cache">What the cache is kept as; null for what is fastest.</param>
+    public static SimdBackend Fastest(int threads, CachePrecision? cache = null)
+        => new(threads, bfloat16: BFloat16Kernels.Native, cache: cache);
+
+    /// <summary>What <see cref="Fastest"/> keeps a cache as unless told.</summary>
+    public static CachePrecision FastestCache => PrecisionOf(BFloat16Kernels.Native);
 
     public string DeviceName { get; }
 
-    public int CacheRowLength(int width) => CacheRowLength(width, bfloat16);
+    public CachePrecision CachePrecision { get; }
 
-    /// <summary>The <see cref="CacheRowLength(int)"/> of <see cref="Fastest"/>.</summary>
-    public static int FastestCacheRowLength(int width) => CacheRowLength(width, BFloat16Kernels.Native);
+    /// <summary>Whether activations are rounded to bfloat16 before they are multiplied with weights of BF16 and FP8.</summary>
+    public bool RoundsActivations => bfloat16 is not null;
 
-    public long AvailableBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+    /// <summary>Whether attention is computed in bfloat16.</summary>
+    public bool RoundsAttention => attention.Scores != null;
+
+    public long AvailableBytes => HostMemory.Bytes;
 
     public DeviceArray<T> Allocate<T>(long length)
         where T : unmanaged
@@ -137,7 +150,7 @@ internal sealed unsafe partial class SimdBackend : IBackend
     private static NotEnoughMemoryException OutOfMemory(long byteLength)
         => new(
             byteLength,
-            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            HostMemory.Bytes,
             "Load the model with a shorter context or a smaller prefill chunk, or give the process more memory.");
 
     /// <summary>Makes a workspace at least this large.</summary>
@@ -188,7 +201,8 @@ internal sealed unsafe partial class SimdBackend : IBackend
         return new PackedProducts { Kernels = kernels, X = job.Y, Step = parts };
     }
 
-    private static int CacheRowLength(int width, BFloat16Kernels? bfloat16) => bfloat16 is null ? width : CacheRows.BFloat16Length(width);
+    private static CachePrecision PrecisionOf(BFloat16Kernels? bfloat16)
+        => bfloat16 is null ? CachePrecision.Float32 : CachePrecision.BFloat16;
 
     /// <summary>Whether there is anything to do.</summary>
     private static bool Any(int count)

@@ -62,7 +62,7 @@ public sealed class BFloat16AttentionTests : IDisposable
         using SimdBackend backend = Backend(emitted);
         TestStep step = Step(backend, blockSize, Tokens);
         float[] cache = Cache(step, shape.Row), all = Values(Tokens.Length * shape.Heads * shape.Key);
-        Activations queries = Upload(backend, all, shape.Heads * shape.Key), rows = UploadCache(backend, cache, shape.Row);
+        Activations queries = Upload(backend, all, shape.Heads * shape.Key), rows = UploadCache(backend, cache, shape);
         Activations context = Upload(backend, new float[Tokens.Length * shape.Heads * shape.Value], shape.Heads * shape.Value);
         backend.CachedAttention(queries, rows, step.View, shape, context, Tokens.Length);
         float[] together = Download(context);
@@ -143,13 +143,13 @@ public sealed class BFloat16AttentionTests : IDisposable
             (int Sequence, int Position)[] tokens = [.. Enumerable.Range(0, 40).Select(p => (2, p))];
             TestStep step = Step(backend, 4, tokens);
             float[] kv = Values(tokens.Length * shape.CacheRow), norm = Values(shape.Latent);
-            int length = backend.CacheRowLength(shape.CacheRow);
+            int length = new CacheLayout(backend.CachePrecision, shape.Absorbed).Length;
             Activations cache = Upload(backend, new float[step.CacheRows * length], length);
             Activations latents = Upload(backend, new float[tokens.Length * shape.CacheRow], shape.CacheRow);
             backend.AppendLatents(
                 Upload(backend, kv, shape.CacheRow), Upload(backend, norm, 1).Array, 1e-6f,
                 Upload(backend, Values(40 * shape.Rope), shape.Rope).Array, step.View, shape, cache, tokens.Length);
-            backend.GatherCache(cache, step.View, 0, latents, tokens.Length);
+            backend.GatherCache(cache, step.View, shape.Absorbed, 0, latents, tokens.Length);
             return Download(latents);
         }
     }
@@ -161,7 +161,7 @@ public sealed class BFloat16AttentionTests : IDisposable
             (int Sequence, int Position)[] tokens = [.. Enumerable.Range(0, 40).Select(p => (2, p))];
             TestStep step = Step(backend, 4, tokens);
             int queryWidth = shape.Heads * shape.Key, keyWidth = shape.KeyValueHeads * shape.Key;
-            int length = backend.CacheRowLength(shape.Row);
+            int length = new CacheLayout(backend.CachePrecision, shape).Length;
             Activations cache = Upload(backend, new float[step.CacheRows * length], length);
             Activations gathered = Upload(backend, new float[tokens.Length * shape.Row], shape.Row);
             DeviceArray<float> Vector(int width) => Upload(backend, Values(width), 1).Array;
@@ -170,7 +170,7 @@ public sealed class BFloat16AttentionTests : IDisposable
                 Upload(backend, Values(tokens.Length * keyWidth, seed: 8), keyWidth),
                 new(Vector(queryWidth), Vector(keyWidth), Vector(keyWidth), Vector(shape.Key), Vector(shape.Key), 1e-6f),
                 Vector(40 * shape.Key), step.View, shape, cache, tokens.Length);
-            backend.GatherCache(cache, step.View, 0, gathered, tokens.Length);
+            backend.GatherCache(cache, step.View, shape, 0, gathered, tokens.Length);
             return Download(gathered);
         }
     }
@@ -209,9 +209,9 @@ public sealed class BFloat16AttentionTests : IDisposable
         return cache;
     }
 
-    private Activations UploadCache(SimdBackend backend, float[] cache, int width)
+    private Activations UploadCache(SimdBackend backend, float[] cache, AttentionShape shape)
     {
-        int length = backend.CacheRowLength(width);
+        int width = shape.Row, length = new CacheLayout(backend.CachePrecision, shape).Length;
         var rows = new float[cache.Length / width * length];
         Span<ushort> stored = MemoryMarshal.Cast<float, ushort>(rows.AsSpan());
         for (var i = 0; i < cache.Length; i++)

@@ -146,7 +146,7 @@ internal sealed class DecoderStep : IDisposable
 
     public void Attend() => Backend.CachedAttention(absorbed, cache, Tables.View, Shape.Absorbed, context, count);
 
-    public void Gather() => Backend.GatherCache(cache, Tables.View, 1, latents, 5);
+    public void Gather() => Backend.GatherCache(cache, Tables.View, Shape.Absorbed, 1, latents, 5);
 
     public void Expand()
     {

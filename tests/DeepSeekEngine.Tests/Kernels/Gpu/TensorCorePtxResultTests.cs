@@ -62,7 +62,7 @@ internal sealed class TensorCorePtxResultTests
             Accumulate = accumulate,
         });
         double[] expected = ScalarDense.Linear(Wide(x), weight.View);
-        MatrixOperationTests.AssertClose(Read(y.Data), [.. expected.Zip(before, (sum, old) => sum + accumulate * old)], Tolerance);
+        OperationTests.AssertClose(Read(y.Data), [.. expected.Zip(before, (sum, old) => sum + accumulate * old)], Tolerance);
     }
 
     // Each of two experts has more tokens than a tile; the third has none.
@@ -112,7 +112,7 @@ internal sealed class TensorCorePtxResultTests
         double[] expected = [.. Enumerable.Range(0, count).SelectMany(t => ScalarExperts.Mix(
             Wide(x[(t * width)..((t + 1) * width)]), ids.AsSpan(t * chosen, chosen), Wide(weights[(t * chosen)..((t + 1) * chosen)]),
             gate, up, down))];
-        MatrixOperationTests.AssertClose(Read(y.Data), [.. expected.Zip(before, (sum, old) => sum + old)], 1.0 / 256);
+        OperationTests.AssertClose(Read(y.Data), [.. expected.Zip(before, (sum, old) => sum + old)], 1.0 / 256);
     }
 
     private static int Tiles(int length) => (length + 63) / 64;

@@ -5,11 +5,10 @@ using NUnit.Framework;
 namespace DeepSeekEngine.Testing.BackendSuite;
 
 /// <summary>
-/// What every backend must do with rows and matrices, dense ones and those of experts: each operation against its scalar twin in double, and the
-/// same bits for a token in whatever batch. Activations are views with gaps: what lies between the rows is NaN in inputs, so that reading it shows, and a mark in outputs, so
-/// that writing it shows.
+/// What tests of a backend's operations have in common. Activations are views with gaps: what lies between the rows is NaN in inputs, so that
+/// reading it shows, and a mark in outputs, so that writing it shows.
 /// </summary>
-public abstract partial class MatrixOperationTests
+public abstract partial class OperationTests
 {
     protected const float Mark = 12345.25f;
     private const int Gap = 3;
