@@ -41,7 +41,8 @@ internal sealed class ApiErrors(RequestDelegate next, ILogger<ApiErrors> logger)
                     RetryAfter = TimeSpan.FromSeconds(1),
                 };
             case UnsupportedSchemaException or NotSupportedException:
-                return ApiException.BadRequest(exception, null, "unsupported_schema");
+                // The format of the answer is made before, so what cannot be kept to is what tools ask for.
+                return ApiException.BadRequest(exception, "tools", "unsupported_value");
             case BadHttpRequestException bad:
                 return OfStatus(bad.StatusCode);
             case ObjectDisposedException or OperationCanceledException:

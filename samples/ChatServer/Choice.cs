@@ -31,7 +31,7 @@ internal sealed class Choice(
                 $"The prompt has {exception.PromptTokens} tokens and the context holds {exception.ContextLength}, response included.", promptParam,
                 "context_length_exceeded");
         }
-        catch (Exception exception) when (exception is ArgumentException or UnsupportedSchemaException)
+        catch (ArgumentException exception)
         {
             throw ApiException.BadRequest(exception, promptParam);
         }
