@@ -16,7 +16,7 @@ public sealed class ResponseFormat
 
     /// <summary>
     /// Any JSON value. Arrays and objects are nested at most 64 deep, names of an object's members do not repeat, and between two tokens there
-    /// is at most one line break and 64 spaces or tabs.
+    /// is at most a space, or a line break and an indentation of up to four spaces or tabs a level.
     /// </summary>
     public static ResponseFormat Json() => new(Grammar.Json());
 

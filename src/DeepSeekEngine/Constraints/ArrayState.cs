@@ -22,12 +22,12 @@ internal sealed record ArrayState(ArrayShape Shape, int Depth, int Count, bool I
         {
             if (MayAdd)
             {
-                stepper.Descend(AfterNext(), WhitespaceState.Start, Next());
+                stepper.Descend(AfterNext(), WhitespaceState.LineAtDepth(Depth), Next());
             }
         }
         else if (symbol == ',' && MayAdd)
         {
-            stepper.Become(AfterNext(), WhitespaceState.Start, Next(), WhitespaceState.Start);
+            stepper.Become(AfterNext(), WhitespaceState.LineAtDepth(Depth), Next(), WhitespaceState.LineAtDepth(Depth));
         }
     }
 

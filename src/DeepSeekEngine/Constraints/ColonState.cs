@@ -14,7 +14,8 @@ internal sealed record ColonState(ObjectMembers Members, ValueNode Node, int Cla
         {
             var members = Class == NoClass ? Members : Members.WithMemberOfClass(Class, stepper.MarkedString());
             stepper.Become(
-                new ObjectState(members, ObjectPhase.Member), WhitespaceState.Start, new ValueState(Node, Members.Depth), WhitespaceState.Start);
+                new ObjectState(members, ObjectPhase.Member), WhitespaceState.LineAtDepth(Members.Depth), new ValueState(Node, Members.Depth),
+                WhitespaceState.Space);
         }
     }
 }

@@ -90,7 +90,7 @@ internal sealed class Grammar
     }
 
     private static Grammar OfValue(ValueNode node)
-        => new(new SequenceState([WhitespaceState.Start, new ValueState(node, MaxDepth)], 0));
+        => new(new SequenceState([WhitespaceState.Line(level: 0), new ValueState(node, MaxDepth)], 0));
 
     private static State[] States(Grammar[] grammars) => [.. grammars.Select(grammar => grammar.Start)];
 }

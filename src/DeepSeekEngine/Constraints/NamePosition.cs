@@ -24,7 +24,7 @@ internal sealed record NamePosition(ObjectMembers Members, WordRange Names) : Te
 
     public override void Close(Stepper stepper)
         => stepper.Become(
-            new ColonState(Members.WithName(Names.Whole), Members.Shape.Names[Names.Whole].Node, ColonState.NoClass), WhitespaceState.Start);
+            new ColonState(Members.WithName(Names.Whole), Members.Shape.Names[Names.Whole].Node, ColonState.NoClass), WhitespaceState.Space);
 
     private bool MayAddAny(int first, int end)
     {

@@ -16,7 +16,7 @@ internal sealed record ObjectState(ObjectMembers Members, ObjectPhase Phase) : S
                 stepper.Pop();
                 break;
             case ',' when Phase is ObjectPhase.Member && Members.MayAdd():
-                stepper.Become(this with { Phase = ObjectPhase.Comma }, WhitespaceState.Start);
+                stepper.Become(this with { Phase = ObjectPhase.Comma }, WhitespaceState.LineAtDepth(Members.Depth));
                 break;
             case '"' when Phase is not ObjectPhase.Member:
                 BeginKey(stepper);
@@ -46,7 +46,7 @@ internal sealed record ObjectState(ObjectMembers Members, ObjectPhase Phase) : S
             else
             {
                 stepper.BecomeMarked(
-                    new ColonState(Members, Members.Shape.Classes[other].Node, other), WhitespaceState.Start, TextState.Quoted(Members.StartOfClass(other)));
+                    new ColonState(Members, Members.Shape.Classes[other].Node, other), WhitespaceState.Space, TextState.Quoted(Members.StartOfClass(other)));
             }
         }
     }

@@ -24,10 +24,10 @@ internal sealed record ValueState(ValueNode Node, int Depth) : State
                 stepper.Become(TextState.Quoted(LanguagePosition.StartOf(strings)));
                 break;
             case '{' when shape.Objects is { } objects && objects.MinDepth <= Depth:
-                stepper.Become(ObjectState.Start(objects, Depth - 1), WhitespaceState.Start);
+                stepper.Become(ObjectState.Start(objects, Depth - 1), WhitespaceState.LineAtDepth(Depth - 1));
                 break;
             case '[' when shape.Arrays is { } arrays && arrays.MinDepth <= Depth:
-                stepper.Become(new ArrayState(arrays, Depth - 1, Count: 0, IsStart: true), WhitespaceState.Start);
+                stepper.Become(new ArrayState(arrays, Depth - 1, Count: 0, IsStart: true), WhitespaceState.LineAtDepth(Depth - 1));
                 break;
             case '-' or (>= '0' and <= '9') when shape.Numbers is { } numbers:
                 stepper.Descend(TextState.Bare(numbers));

@@ -55,6 +55,9 @@ public class AcceptanceTests
     [TestCase("1 ")]
     [TestCase("+1")]
     [TestCase("[1\n\n,2]")]
+    [TestCase("[  1]")]
+    [TestCase("[\n     1]")]
+    [TestCase("{\"a\":\n1}")]
     [TestCase("// c\n1")]
     public void What_is_not_plain_json_is_not_allowed(string text)
         => Assert.That(Refusal(Grammar.Json(), Vocabularies.Real, text), Is.Not.Null);
@@ -62,7 +65,8 @@ public class AcceptanceTests
     [TestCase("{\"a\":1,\"aa\":2,\"\":3,\"A\":4,\"b\":{\"a\":1}}")]
     [TestCase("\"\\ud83d\\ude00\\u0000\\/\\b\\f\\n\\r\\t\\\\\\\"\"")]
     [TestCase("\"\ud83d\ude00\u007f\u20ac\u00e9\uffff\"")]
-    [TestCase("\r\n\t{ \"a\" : [ ] , \"b\" : { } }")]
+    [TestCase("\r\n{ \"a\" : [ ] , \"b\" : { } }")]
+    [TestCase("[\n    1,\n    [\n        2\n    ],\n\t{\n\t\t\"a\": 3\n\t}\n]")]
     [TestCase("-0.0e-0")]
     public void Plain_json_is_allowed(string text) => Assert.That(Refusal(Grammar.Json(), Vocabularies.Real, text), Is.Null);
 
