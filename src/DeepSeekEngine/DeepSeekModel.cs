@@ -183,11 +183,13 @@ public sealed class DeepSeekModel : IAsyncDisposable
     }
 
     /// <summary>Tokens a conversation takes as a prompt, the chat template's own among them.</summary>
+    /// <param name="messages">The conversation.</param>
+    /// <param name="options">What would be asked for: tools are described in the prompt, too.</param>
     /// <exception cref="ArgumentException">There is no message, or the chat template does not allow for one of them.</exception>
-    public int CountTokens(IReadOnlyList<Message> messages)
+    public int CountTokens(IReadOnlyList<Message> messages, GenerationOptions? options = null)
     {
         CheckMessages(messages);
-        return _loaded.Encode(messages, new GenerationOptions()).Tokens.Length;
+        return _loaded.Encode(messages, options ?? new GenerationOptions()).Tokens.Length;
     }
 
     /// <summary>

@@ -48,8 +48,10 @@ internal sealed class SmallKernelTests
     [TestCaseSource(nameof(Cases))]
     public void OpenCL_computes_what_the_kernel_says(string operation, WeightEncoding encoding)
     {
-        float[] expected = SmallKernels.Operations[operation](new SmallKernels(reference), encoding);
-        float[] actual = SmallKernels.Operations[operation](new SmallKernels(openCl), encoding);
+        SmallKernels interpreted = new(reference, precision => IlgpuBackend.CreateOnCpuAccelerator(cache: precision));
+        SmallKernels translated = new(openCl, precision => OpenClDevice.CreateBackend(precision));
+        float[] expected = SmallKernels.Operations[operation](interpreted, encoding);
+        float[] actual = SmallKernels.Operations[operation](translated, encoding);
         Assert.That(expected, Has.Some.Not.Zero);
         Assert.That(actual, Is.EqualTo(expected).Within(1e-5));
     }

@@ -7,7 +7,9 @@ namespace DeepSeekEngine.OpenCL.Tests;
 /// <summary>
 /// Every operation on shapes small enough for an interpreter that watches each memory access. An operation returns all it has written.
 /// </summary>
-internal sealed class SmallKernels(IBackend backend)
+/// <param name="backend">What computes it, with a cache of float32.</param>
+/// <param name="create">Makes such a backend with a cache of another precision.</param>
+internal sealed class SmallKernels(IBackend backend, Func<CachePrecision, IBackend> create)
 {
     private const int Tokens = 5;
     private const int BlockSize = 4;
@@ -38,6 +40,7 @@ internal sealed class SmallKernels(IBackend backend)
             ["CachedAttention"] = (kernels, _) => kernels.CachedAttention(),
             ["ProjectLatents"] = (kernels, encoding) => kernels.ProjectLatents(encoding),
             ["GatherCache"] = (kernels, _) => kernels.GatherCache(),
+            ["StoreCache"] = (kernels, _) => kernels.StoreCache(),
             ["ExpandedAttention"] = (kernels, _) => kernels.ExpandedAttention(),
             ["SelectExperts"] = (kernels, _) => kernels.SelectExperts(),
             ["ArgMax"] = (kernels, _) => kernels.ArgMax(),
@@ -234,6 +237,60 @@ internal sealed class SmallKernels(IBackend backend)
         backend.GatherCache(
             Activations.Dense(cache, Mla.CacheRow), step.Tables.From(2), Mla.Absorbed, 3, Activations.Dense(latents, Mla.CacheRow), 9);
         return Read(latents);
+    }
+
+    private float[] StoreCache()
+    {
+        List<float> read = [];
+        foreach (CachePrecision precision in (CachePrecision[])[CachePrecision.BFloat16, CachePrecision.Int8])
+        {
+            using IBackend rounding = create(precision);
+            SmallKernels kernels = new(rounding, create);
+            read.AddRange([.. kernels.KeepLatents(), .. kernels.KeepKeyValues()]);
+        }
+
+        return [.. read];
+    }
+
+    private float[] KeepLatents()
+    {
+        using StepTables step = new(this);
+        int row = new CacheLayout(backend.CachePrecision, Mla.Absorbed).Length;
+        using var kv = Floats(Tokens * Mla.CacheRow);
+        using var weight = Floats(Mla.Latent);
+        using var rope = Floats(Context * Mla.Rope);
+        using var cache = Zeros(step.CacheRows * row);
+        using var latents = Zeros(9 * Mla.CacheRow);
+        backend.AppendLatents(
+            Activations.Dense(kv, Mla.CacheRow), weight, 1e-6f, rope, step.Tables, Mla, Activations.Dense(cache, row), Tokens);
+        backend.GatherCache(
+            Activations.Dense(cache, row), step.Tables.From(2), Mla.Absorbed, 3, Activations.Dense(latents, Mla.CacheRow), 9);
+        return [.. Read(latents), .. Attend(step, cache, Mla.Absorbed)];
+    }
+
+    private float[] KeepKeyValues()
+    {
+        using StepTables step = new(this);
+        int row = new CacheLayout(backend.CachePrecision, Grouped).Length;
+        using var q = Floats(Tokens * Grouped.Heads * Grouped.Key);
+        using var k = Floats(Tokens * Grouped.Key);
+        using var v = Floats(Tokens * Grouped.Value);
+        using var rope = Floats(Context * Grouped.Key);
+        using var cache = Zeros(step.CacheRows * row);
+        backend.AppendKeyValues(
+            Activations.Dense(q, Grouped.Heads * Grouped.Key), Activations.Dense(k, Grouped.Key), Activations.Dense(v, Grouped.Value),
+            default, rope, step.Tables, Grouped, Activations.Dense(cache, row), Tokens);
+        return Attend(step, cache, Grouped);
+    }
+
+    private float[] Attend(StepTables step, DeviceArray<float> cache, AttentionShape shape)
+    {
+        using var queries = Floats(Tokens * shape.Heads * shape.Key);
+        using var heads = Zeros(Tokens * shape.Heads * shape.Value);
+        backend.CachedAttention(
+            Activations.Dense(queries, shape.Heads * shape.Key), Activations.Dense(cache, new CacheLayout(backend.CachePrecision, shape).Length),
+            step.Tables, shape, Activations.Dense(heads, shape.Heads * shape.Value), Tokens);
+        return Read(heads);
     }
 
     private float[] ExpandedAttention()

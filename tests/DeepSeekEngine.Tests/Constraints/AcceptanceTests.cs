@@ -7,6 +7,7 @@ using NUnit.Framework;
 namespace DeepSeekEngine.Tests.Constraints;
 
 /// <summary>Every valid value can be written, however JSON may write it and in the tokens a tokenizer makes of it; no invalid one can.</summary>
+[Parallelizable(ParallelScope.Self)]
 public class AcceptanceTests
 {
     [TestCaseSource(typeof(RealisticSchemas), nameof(RealisticSchemas.Cases))]

@@ -4,6 +4,7 @@ using NUnit.Framework;
 namespace DeepSeekEngine.Tests.Constraints;
 
 /// <summary>Whatever tokens are chosen of those allowed, the answer ends, is JSON and satisfies its schema.</summary>
+[Parallelizable(ParallelScope.Self)]
 public class ConstrainedAnswerTests
 {
     private const int Batches = 10;

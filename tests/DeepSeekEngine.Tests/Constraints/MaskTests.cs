@@ -4,6 +4,7 @@ using NUnit.Framework;
 namespace DeepSeekEngine.Tests.Constraints;
 
 /// <summary>Masks are what stepping each token by itself gives, whether they were kept or are computed anew.</summary>
+[Parallelizable(ParallelScope.Self)]
 public class MaskTests
 {
     [Test]

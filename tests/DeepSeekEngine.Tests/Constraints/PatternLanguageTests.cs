@@ -6,6 +6,7 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Tests.Constraints;
 
+[Parallelizable(ParallelScope.Self)]
 public sealed class PatternLanguageTests
 {
     private static readonly string[] s_short = [.. Texts.UpTo(5, RandomExpression.Alphabet)];

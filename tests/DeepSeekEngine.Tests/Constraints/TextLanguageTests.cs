@@ -3,6 +3,7 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Tests.Constraints;
 
+[Parallelizable(ParallelScope.Self)]
 public sealed class TextLanguageTests
 {
     private const string Alphabet = "ab\U0001F600";

@@ -2,16 +2,22 @@ using DeepSeekEngine.Backends;
 using DeepSeekEngine.Backends.Ilgpu;
 using DeepSeekEngine.Backends.Simd;
 using DeepSeekEngine.Model;
+using DeepSeekEngine.Testing;
 using DeepSeekEngine.Testing.Fidelity;
 using NUnit.Framework;
 
 namespace DeepSeekEngine.Tests.Fidelity;
 
-/// <summary>Models whose layers are divided among several accelerators, routed experts on the host: the same tokens as on one.</summary>
-[TestFixtureSource(typeof(OracleFixtures), nameof(OracleFixtures.All))]
-public sealed class DividedFidelityTests(string directory) : ModelFidelityTests(directory)
+/// <summary>
+/// Models whose layers are divided among several accelerators, routed experts on the host: the same tokens as on one. Slow, so one with a
+/// multi-token-prediction module, one without and one of dense layers; all of them are divided on OpenCL devices and on the processor.
+/// </summary>
+[TestFixture("v3-fp8")]
+[TestFixture("v2-grouped")]
+[TestFixture("qwen3")]
+public sealed class DividedFidelityTests(string fixture) : ModelFidelityTests(TestPaths.Fixture(fixture))
 {
-    private readonly string _directory = directory;
+    private readonly string _directory = TestPaths.Fixture(fixture);
 
     protected override int LongestPrompt => 7;
 

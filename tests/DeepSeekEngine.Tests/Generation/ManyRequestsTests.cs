@@ -118,7 +118,7 @@ public sealed class ManyRequestsTests(bool dense, KvCachePrecision kvCache) : ID
     [Test]
     public async Task A_full_queue_refuses_at_once_and_what_waits_gets_its_turn()
     {
-        await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { MaxQueuedRequests = 5 });
+        await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { KvCache = kvCache, MaxQueuedRequests = 5 });
         var all = Enumerable.Range(0, 50)
             .Select(i => AskAsync(model, i % Requests, Greedy))
             .Select(task => (Task: task, AtOnce: task.IsFaulted)).ToArray();
@@ -147,7 +147,7 @@ public sealed class ManyRequestsTests(bool dense, KvCachePrecision kvCache) : ID
     [Test]
     public async Task A_request_that_is_cancelled_while_it_waits_leaves_the_queue()
     {
-        await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { MaxQueuedRequests = 2 });
+        await using var model = await DeepSeekModel.LoadAsync(_directory, OneByOne with { KvCache = kvCache, MaxQueuedRequests = 2 });
         using var cancellation = new CancellationTokenSource();
         var running = model.GenerateAsync(Conversation(0), Greedy);
         var waiting = model.GenerateAsync(Conversation(1), Greedy, cancellation.Token);

@@ -45,6 +45,8 @@ public sealed class ToolTests
         Assert.That(string.Concat(pieces.Select(piece => piece.Text)), Is.EqualTo(result.ToolCalls[0].Arguments));
         Assert.That(pieces[0].ToolCall!.Id, Is.Not.EqualTo(result.ToolCalls[0].Id), "of another response");
         Assert.That(chunks[^1].Usage!.CompletionTokens, Is.EqualTo(result.Usage.CompletionTokens));
+        Message[] messages = [new(Role.User, Question)];
+        Assert.That(_model.CountTokens(messages, Forced), Is.EqualTo(result.Usage.PromptTokens).And.GreaterThan(_model.CountTokens(messages)));
     }
 
     [Test]

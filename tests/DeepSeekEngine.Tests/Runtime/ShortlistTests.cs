@@ -6,6 +6,7 @@ using NUnit.Framework;
 namespace DeepSeekEngine.Tests.Runtime;
 
 /// <summary>A token chosen from a list of the largest logits is the one that is chosen from all of them, or none is.</summary>
+[Parallelizable(ParallelScope.Self)]
 public class ShortlistTests
 {
     private static readonly double[] Places = [0, 1e-9, 0.001, 0.1, 0.25, 0.5, 0.77, 0.9, 0.99, 0.99999, 1 - 1e-12];

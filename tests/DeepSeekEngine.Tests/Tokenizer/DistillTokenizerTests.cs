@@ -7,6 +7,7 @@ using NUnit.Framework;
 namespace DeepSeekEngine.Tests.Tokenizer;
 
 /// <summary>The tokenizers of the Qwen and Llama models that R1 was distilled into.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class DistillTokenizerTests
 {
     [TestCaseSource(typeof(DistillCases), nameof(DistillCases.Tokenizers))]

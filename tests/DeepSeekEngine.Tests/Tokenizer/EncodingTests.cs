@@ -5,6 +5,7 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Tests.Tokenizer;
 
+[Parallelizable(ParallelScope.Self)]
 public sealed class EncodingTests
 {
     [TestCaseSource(typeof(Cases), nameof(Cases.Encoding))]

@@ -6,6 +6,7 @@ using NUnit.Framework;
 
 namespace DeepSeekEngine.Tests.Tokenizer;
 
+[Parallelizable(ParallelScope.Self)]
 public sealed class PreTokenizerTests
 {
     /// <summary>Characters of every kind that a pattern tells apart, many of them beyond U+FFFF, and half surrogate pairs.</summary>
