@@ -8,7 +8,7 @@ namespace DeepSeekEngine.Benchmarks;
 
 /// <summary>
 /// An answer held to a format over R1's vocabulary of 128k tokens: for each token the mask, its application to the logits, and the token
-/// taken. The time of Warm and Cold is that of a token; a decode step of the shape v2-lite takes some 45 ms.
+/// taken. The time of Warm and Cold is that of a token.
 /// </summary>
 public class ConstraintBenchmarks
 {
