@@ -49,7 +49,7 @@ public sealed class UnusualCacheFidelityTests(string directory, string precision
 /// By the GPU kernels on ILGPU's CPU accelerator: a model of each kind of attention, each with one precision, and short prompts. Every
 /// precision of every shape is the operations' tests'.
 /// </summary>
-[TestFixture("v3-bf16", nameof(CachePrecision.Int8))]
+[TestFixture("moonlight", nameof(CachePrecision.Int8))]
 [TestFixture("qwen3", nameof(CachePrecision.BFloat16))]
 public sealed class CpuAcceleratorCacheFidelityTests(string fixture, string precision) : ModelFidelityTests(TestPaths.Fixture(fixture))
 {

@@ -6,13 +6,12 @@ namespace DeepSeekEngine.Tests.Generation;
 
 /// <summary>
 /// Requests computed together answer as they do alone, whatever the engine does to fit them in. Of the sample model and of one with
-/// grouped-query attention, which says nothing sensible and drafts nothing; with the cache that is fastest, and with one that is brought to
-/// what attention is computed in first.
+/// grouped-query attention, which says nothing sensible and drafts nothing; with the cache that is fastest, and the former with one that is
+/// brought to what attention is computed in first, too.
 /// </summary>
 [TestFixture(false, KvCachePrecision.Auto)]
 [TestFixture(true, KvCachePrecision.Auto)]
 [TestFixture(false, KvCachePrecision.Int8)]
-[TestFixture(true, KvCachePrecision.Int8)]
 public sealed class ManyRequestsTests(bool dense, KvCachePrecision kvCache) : IDisposable
 {
     private const int Requests = 24;
