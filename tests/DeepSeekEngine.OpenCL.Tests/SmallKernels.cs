@@ -239,17 +239,12 @@ internal sealed class SmallKernels(IBackend backend, Func<CachePrecision, IBacke
         return Read(latents);
     }
 
+    // Each precision with one kind of attention: it takes an interpreter long, and the other two are tested where there is time.
     private float[] StoreCache()
     {
-        List<float> read = [];
-        foreach (CachePrecision precision in (CachePrecision[])[CachePrecision.BFloat16, CachePrecision.Int8])
-        {
-            using IBackend rounding = create(precision);
-            SmallKernels kernels = new(rounding, create);
-            read.AddRange([.. kernels.KeepLatents(), .. kernels.KeepKeyValues()]);
-        }
-
-        return [.. read];
+        using IBackend halves = create(CachePrecision.BFloat16);
+        using IBackend bytes = create(CachePrecision.Int8);
+        return [.. new SmallKernels(halves, create).KeepKeyValues(), .. new SmallKernels(bytes, create).KeepLatents()];
     }
 
     private float[] KeepLatents()
