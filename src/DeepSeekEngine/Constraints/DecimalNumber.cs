@@ -34,8 +34,6 @@ internal readonly record struct DecimalNumber
         : BigInteger.Remainder(BigInteger.Abs(Coefficient), BigInteger.Pow(10, Scale))
             .ToString(CultureInfo.InvariantCulture).PadLeft(Scale, '0');
 
-    public static implicit operator DecimalNumber(BigInteger value) => Of(value, 0, () => value.ToString(CultureInfo.InvariantCulture));
-
     public static DecimalNumber operator -(DecimalNumber value) => new(-value.Coefficient, value.Scale);
 
     /// <summary>Reads a number as JSON writes it.</summary>
@@ -57,10 +55,10 @@ internal readonly record struct DecimalNumber
             throw Unsupported(text);
         }
 
-        return Of(coefficient, (point < 0 ? 0L : mantissa.Length - point - 1) - exponent, () => text);
+        return Of(coefficient, (point < 0 ? 0L : mantissa.Length - point - 1) - exponent, text);
     }
 
-    private static DecimalNumber Of(BigInteger coefficient, long scale, Func<string> text)
+    private static DecimalNumber Of(BigInteger coefficient, long scale, string text)
     {
         if (coefficient.IsZero)
         {
@@ -75,7 +73,7 @@ internal readonly record struct DecimalNumber
 
         if (scale is > MaxDigits or < -MaxDigits)
         {
-            throw Unsupported(text());
+            throw Unsupported(text);
         }
 
         if (scale < 0)
@@ -85,7 +83,7 @@ internal readonly record struct DecimalNumber
         }
 
         DecimalNumber number = new(coefficient, (int)scale);
-        return number.IntegerDigits.Length <= MaxDigits ? number : throw Unsupported(text());
+        return number.IntegerDigits.Length <= MaxDigits ? number : throw Unsupported(text);
     }
 
     private static UnsupportedSchemaException Unsupported(string text)

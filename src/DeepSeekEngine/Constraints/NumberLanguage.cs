@@ -28,12 +28,6 @@ internal static class NumberLanguage
     /// Integers without a fraction or an exponent, and without a minus before zero. On a side without a bound they have at most 18 digits,
     /// or one more than a bound of the same sign.
     /// </summary>
-    /// <param name="min">The least; null for no bound.</param>
-    /// <param name="max">The greatest; null for no bound.</param>
-    /// <exception cref="UnsupportedSchemaException">A bound has more than 100 digits.</exception>
-    public static TextLanguage Integers(BigInteger? min, BigInteger? max) => Integers(min, minExclusive: false, max, maxExclusive: false);
-
-    /// <inheritdoc cref="Integers(BigInteger?, BigInteger?)"/>
     /// <param name="min">What they are greater than, or equal to; null for no bound.</param>
     /// <param name="minExclusive">Whether they may not be equal to it.</param>
     /// <param name="max">What they are less than, or equal to; null for no bound.</param>

@@ -35,13 +35,6 @@ internal sealed class ScalarLanguages
         return Known($"numbers {types & JsonTypes.Number}", constrained, () => BuildNumbers(constrained, types));
     }
 
-    /// <summary>Names that match a pattern, or that do not.</summary>
-    public TextLanguage? Matching(TextLanguage names, string pattern, string location, bool isMatch)
-    {
-        var matching = Track(location, () => TextLanguage.Pattern(pattern, wholeText: false));
-        return Track(location, () => isMatch ? names.Intersect(matching) : names.Except(matching)) is { IsEmpty: false } result ? result : null;
-    }
-
     /// <summary>Builds a language, and counts its states.</summary>
     /// <exception cref="UnsupportedSchemaException">It cannot be built, or there are too many.</exception>
     public TextLanguage Track(string location, Func<TextLanguage> build)

@@ -7,7 +7,7 @@ namespace DeepSeekEngine.Constraints;
 /// <param name="location">Where it is, as a JSON pointer in a URI fragment.</param>
 internal sealed class Subschema(int id, string location)
 {
-    public int Id => id;
+    public int Id { get; private set; } = id;
 
     public string Location => location;
 
@@ -25,7 +25,7 @@ internal sealed class Subschema(int id, string location)
     public IReadOnlyList<Subschema> AllOf { get; set; } = [];
 
     /// <summary>Lists of schemas of each of which one is to be satisfied: those of anyOf, oneOf, enum and const.</summary>
-    public List<IReadOnlyList<Subschema>> AnyOfs { get; } = [];
+    public List<IReadOnlyList<Subschema>> AnyOfs { get; private set; } = [];
 
     /// <summary>Those of <see cref="AnyOfs"/> that are of oneOf; null if there is none.</summary>
     public IReadOnlyList<Subschema>? OneOf { get; set; }
@@ -78,15 +78,10 @@ internal sealed class Subschema(int id, string location)
     /// <summary>The same without its oneOf.</summary>
     public Subschema WithoutOneOf(int newId)
     {
-        var other = new Subschema(newId, location)
-        {
-            IsFalse = IsFalse, Types = Types, Scalars = Scalars, Target = Target, AllOf = AllOf, MinLength = MinLength, MaxLength = MaxLength,
-            Pattern = Pattern, Format = Format, Minimum = Minimum, ExclusiveMinimum = ExclusiveMinimum, Maximum = Maximum,
-            ExclusiveMaximum = ExclusiveMaximum, MultipleOf = MultipleOf, Properties = Properties, PatternProperties = PatternProperties,
-            AdditionalProperties = AdditionalProperties, PropertyNames = PropertyNames, Required = Required, MinProperties = MinProperties,
-            MaxProperties = MaxProperties, PrefixItems = PrefixItems, Items = Items, MinItems = MinItems, MaxItems = MaxItems,
-        };
-        other.AnyOfs.AddRange(AnyOfs.Where(list => list != OneOf));
+        var other = (Subschema)MemberwiseClone();
+        other.Id = newId;
+        other.AnyOfs = [.. AnyOfs.Where(list => list != OneOf)];
+        other.OneOf = null;
         return other;
     }
 }

@@ -15,11 +15,11 @@ internal sealed class LoadedModel : IAsyncDisposable
 {
     private readonly Stack<IDisposable> _resources = new();
     private readonly GenerationDefaults _defaults;
-    private readonly ModelConfig _config;
     private readonly DeepSeekTokenizer _tokenizer;
     private readonly ChatTemplate _template;
     private readonly ToolTokens? _toolTokens;
     private readonly Lazy<TokenVocabulary> _vocabulary;
+    private readonly int[] _endTokens;
     private readonly int[] _closeReasoning;
     private int _disposed;
 
@@ -28,23 +28,24 @@ internal sealed class LoadedModel : IAsyncDisposable
         try
         {
             Report(LoadStage.Inspecting, 0, 0);
-            _config = ModelConfigReader.Read(directory);
+            var config = ModelConfigReader.Read(directory);
             _defaults = GenerationDefaults.Read(directory);
-            var limits = StepLimits.For(options, _config);
+            var limits = StepLimits.For(options, config);
             _tokenizer = DeepSeekTokenizer.Load(directory);
-            if (_tokenizer.VocabSize > _config.VocabSize)
+            if (_tokenizer.VocabSize > config.VocabSize)
             {
                 throw new ModelFormatException(
                     Path.Combine(directory, "tokenizer.json"),
-                    $"has tokens up to {_tokenizer.VocabSize - 1} while config.json's vocab_size is {_config.VocabSize}: "
+                    $"has tokens up to {_tokenizer.VocabSize - 1} while config.json's vocab_size is {config.VocabSize}: "
                     + "the two are not of the same model.");
             }
 
             _template = ChatTemplate.Load(directory, _tokenizer);
             _toolTokens = ToolTokens.Find(_tokenizer);
-            _vocabulary = new Lazy<TokenVocabulary>(() => new TokenVocabulary(_tokenizer, Math.Min(_config.VocabSize, _tokenizer.VocabSize)));
+            _vocabulary = new Lazy<TokenVocabulary>(() => new TokenVocabulary(_tokenizer, _tokenizer.VocabSize));
+            _endTokens = [.. config.EosTokens];
             _closeReasoning = _tokenizer.Encode($"{ThinkSplitter.ClosingTag}\n\n", parseAddedTokens: true);
-            var checkpoint = Own(Checkpoint.Open(directory, _config.Fp8));
+            var checkpoint = Own(Checkpoint.Open(directory, config.Fp8));
             cancellationToken.ThrowIfCancellationRequested();
 
             Report(LoadStage.Preparing, 0, checkpoint.TotalBytes);
@@ -57,7 +58,7 @@ internal sealed class LoadedModel : IAsyncDisposable
 
             string[] names = [.. devices.Select(device => device.DeviceName)];
             var plan = PlacementPlan.For(
-                checkpoint, _config, limits, options, [.. devices.Select(device => device.AvailableBytes)], kind is Device.Cpu);
+                checkpoint, config, limits, options, [.. devices.Select(device => device.AvailableBytes)], kind is Device.Cpu);
             plan.Check(names);
             checkpoint.IsPaged = plan.IsPaged;
             var host = plan.Placement.ExpertsOnHost ? Own(SimdBackend.Fastest(options.Threads ?? 0)) : null;
@@ -65,13 +66,13 @@ internal sealed class LoadedModel : IAsyncDisposable
                 plan.Placement, devices, host, checkpoint, QuantizationPolicy.For(plan.Weights),
                 options.Threads ?? Environment.ProcessorCount,
                 done => Report(LoadStage.LoadingWeights, done, checkpoint.TotalBytes), cancellationToken);
-            Transformer = Own(new Transformer(devices, host, weights, _config, limits));
+            Transformer = Own(new Transformer(devices, host, weights, config, limits));
             Transformer.Prepare((done, total) => progress?.Report(
                 new LoadProgress(LoadStage.Preparing, checkpoint.TotalBytes, checkpoint.TotalBytes) { KernelsDone = done, KernelsTotal = total }));
             var logger = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DeepSeekModel>();
             Info = new ModelInfo(
-                directory, Architectures.NameOf(_config.Architecture),
-                string.Join(" + ", host is null ? names : [.. names, host.DeviceName]), _config.Layers, Transformer.MtpModules, _config.VocabSize, limits.ContextLength, checkpoint.TotalBytes)
+                directory, Architectures.NameOf(config.Architecture),
+                string.Join(" + ", host is null ? names : [.. names, host.DeviceName]), config.Layers, Transformer.MtpModules, config.VocabSize, limits.ContextLength, checkpoint.TotalBytes)
             {
                 Weights = checkpoint.FormatFor(plan.Weights),
                 KvCache = BackendFactory.OptionFor(devices[0].CachePrecision),
@@ -185,9 +186,8 @@ internal sealed class LoadedModel : IAsyncDisposable
 
         // Where closing the reasoning is not a token, nothing would say for certain where the answer begins.
         var hasTags = _tokenizer.FindToken(ThinkSplitter.ClosingTag) is not null;
-        int[] endTokens = [.. _config.EosTokens];
         return new AnswerConstraint(
-            new Matcher(prompt.Grammar, _vocabulary.Value, endTokens), endTokens, _closeReasoning,
+            new Matcher(prompt.Grammar, _vocabulary.Value, _endTokens), _endTokens, _closeReasoning,
             hasTags && options.MaxThinkingTokens != 0 ? _tokenizer.FindToken(ThinkSplitter.OpeningTag) : null,
             hasTags && prompt.OpensReasoning);
     }
@@ -205,8 +205,8 @@ internal sealed class LoadedModel : IAsyncDisposable
                 MaxTokens = options.MaxTokens ?? _defaults.MaxNewTokens ?? int.MaxValue,
                 MaxThinkingTokens = options.MaxThinkingTokens ?? int.MaxValue,
                 CloseReasoning = _closeReasoning,
-                EndTokens = [.. _config.EosTokens],
-                Sampler = new Sampler(sampling, Math.Min(_config.VocabSize, _tokenizer.VocabSize)),
+                EndTokens = _endTokens,
+                Sampler = new Sampler(sampling, _tokenizer.VocabSize),
                 Text = new ResponseText(
                     _tokenizer, new ThinkSplitter(prompt.OpensReasoning, readsTags: prompt.Grammar is null), new StopSequences(options.StopSequences ?? []),
                     options.Tools is { Count: > 0 } && _toolTokens is not null ? new ToolCallReader(_toolTokens) : null),

@@ -28,7 +28,7 @@ public sealed partial class NumberLanguageTests
     [TestCase(-10, 1000)]
     public void Integers_near_bounds_are_those_within_them(int? min, int? max)
     {
-        TextLanguage language = NumberLanguage.Integers(min, max);
+        TextLanguage language = Integers(min, max);
 
         for (int value = -12_000; value <= 12_000; value++)
         {
@@ -51,7 +51,7 @@ public sealed partial class NumberLanguageTests
             BigInteger first = RandomInteger(random);
             BigInteger second = first + RandomInteger(random);
             (BigInteger min, BigInteger max) = (BigInteger.Min(first, second), BigInteger.Max(first, second));
-            TextLanguage language = NumberLanguage.Integers(min, max);
+            TextLanguage language = Integers(min, max);
             BigInteger[] values =
             [
                 min - 1, min, min + 1, max - 1, max, max + 1, -min, -max, (min + max) / 2, min * 10, max / 10, 0,
@@ -74,9 +74,9 @@ public sealed partial class NumberLanguageTests
     [Test]
     public void Side_without_a_bound_holds_what_fits_in_a_long()
     {
-        TextLanguage all = NumberLanguage.Integers(null, null);
-        TextLanguage large = NumberLanguage.Integers(long.MaxValue, null);
-        TextLanguage signed = NumberLanguage.Integers(long.MinValue, null);
+        TextLanguage all = Integers(null, null);
+        TextLanguage large = Integers(long.MaxValue, null);
+        TextLanguage signed = Integers(long.MinValue, null);
 
         Assert.That(all.Accepts(new string('9', 18)));
         Assert.That(all.Accepts("-" + new string('9', 18)));
@@ -87,7 +87,7 @@ public sealed partial class NumberLanguageTests
         Assert.That(signed.Accepts("-9223372036854775808"));
         Assert.That(signed.Accepts("-9223372036854775809"), Is.False);
         Assert.That(signed.Accepts(new string('9', 19)), Is.False);
-        Assert.That(NumberLanguage.Integers(3, 2).IsEmpty);
+        Assert.That(Integers(3, 2).IsEmpty);
     }
 
     [TestCase("1.5", false, "3.2", true, 2, 3)]
@@ -209,7 +209,7 @@ public sealed partial class NumberLanguageTests
     public void Multiples_are_those_without_a_remainder(int divisor)
     {
         TextLanguage language = NumberLanguage.Multiples(divisor);
-        TextLanguage bounded = language.Intersect(NumberLanguage.Integers(-300, 1500));
+        TextLanguage bounded = language.Intersect(Integers(-300, 1500));
 
         for (int value = -2500; value <= 2500; value++)
         {
@@ -262,7 +262,7 @@ public sealed partial class NumberLanguageTests
     public void Long_bounds_are_refused()
     {
         Assert.That(Refusal(() => DecimalNumber.Parse(new string('1', 1_000_000))), Does.Contain("100 digits"));
-        Assert.That(Refusal(() => NumberLanguage.Integers(BigInteger.Pow(10, 100), null)), Does.Contain("100 digits"));
+        Assert.That(Refusal(() => Integers(BigInteger.Pow(10, 100), null)), Does.Contain("100 digits"));
     }
 
     private static TextLanguage Numbers(string? min, bool minExclusive, string? max, bool maxExclusive)
@@ -322,4 +322,12 @@ public sealed partial class NumberLanguageTests
     }
 
     private static string Refusal(Action make) => Assert.Throws<UnsupportedSchemaException>(make)!.Message;
+
+    /// <summary>Those from one integer to another, either of which may be missing.</summary>
+    private static TextLanguage Integers(BigInteger? min, BigInteger? max)
+    {
+        return NumberLanguage.Integers(Bound(min), minExclusive: false, Bound(max), maxExclusive: false);
+
+        static DecimalNumber? Bound(BigInteger? value) => value is { } number ? DecimalNumber.Parse($"{number}") : null;
+    }
 }
