@@ -63,22 +63,14 @@ internal sealed class ConversationTests : PageTest
     [Test]
     public async Task An_edit_stops_the_answer_that_is_coming()
     {
-        var gone = new TaskCompletionSource();
-        Answers(async reply =>
-        {
-            await reply.SayAsync("The beginning");
-            await using (reply.Gone.Register(gone.SetResult))
-            {
-                await Task.Delay(Timeout.Infinite, reply.Gone);
-            }
-        });
+        var gone = AnswersWithoutEnd("The beginning");
         Answers("The other.");
         await AskAsync("First");
         await Expect(Answer).ToHaveTextAsync("The beginning");
         await Button("Edit question").ClickAsync();
         await Page.GetByLabel("Edit your question").FillAsync("Changed");
         await Page.GetByLabel("Edit your question").PressAsync("Enter");
-        await gone.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        await gone.WaitAsync(TimeSpan.FromSeconds(20));
         await Expect(Answer).ToHaveTextAsync("The other.");
         await Expect(Button("Send")).ToBeVisibleAsync();
         await Expect(Page.Locator(".message")).ToHaveCountAsync(2);
@@ -103,11 +95,7 @@ internal sealed class ConversationTests : PageTest
     [Test]
     public async Task A_reload_in_the_middle_keeps_what_came_and_says_that_it_was_interrupted()
     {
-        Answers(async reply =>
-        {
-            await reply.SayAsync("The beginning");
-            await Task.Delay(Timeout.Infinite, reply.Gone);
-        });
+        _ = AnswersWithoutEnd("The beginning");
         Answers("The whole.");
         await AskAsync("Go on");
         await Expect(Answer).ToHaveTextAsync("The beginning");

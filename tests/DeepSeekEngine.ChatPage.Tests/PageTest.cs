@@ -76,6 +76,22 @@ internal abstract class PageTest
         await reply.FinishAsync();
     });
 
+    /// <summary>An answer that begins and never ends.</summary>
+    /// <returns>Completed when its reader has gone.</returns>
+    protected Task AnswersWithoutEnd(string beginning)
+    {
+        var gone = new TaskCompletionSource();
+        Answers(async reply =>
+        {
+            await reply.SayAsync(beginning);
+            await using (reply.Gone.Register(gone.SetResult))
+            {
+                await Task.Delay(Timeout.Infinite, reply.Gone);
+            }
+        });
+        return gone.Task;
+    }
+
     protected async Task AskAsync(string text)
     {
         await Question.FillAsync(text);

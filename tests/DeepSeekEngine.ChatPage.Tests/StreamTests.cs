@@ -170,15 +170,7 @@ internal sealed class StreamTests : PageTest
     [Test]
     public async Task Stopping_ends_the_request_and_keeps_what_came([Values("click", "Escape")] string how)
     {
-        var gone = new TaskCompletionSource();
-        Answers(async reply =>
-        {
-            await reply.SayAsync("The beginning");
-            await using (reply.Gone.Register(gone.SetResult))
-            {
-                await Task.Delay(Timeout.Infinite, reply.Gone);
-            }
-        });
+        var gone = AnswersWithoutEnd("The beginning");
         Answers("The second.");
         await AskAsync("Go on");
         await Expect(Answer).ToHaveTextAsync("The beginning");
@@ -191,7 +183,7 @@ internal sealed class StreamTests : PageTest
             await Question.PressAsync("Escape");
         }
 
-        await gone.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        await gone.WaitAsync(TimeSpan.FromSeconds(20));
         await Expect(Page.GetByText("Stopped.")).ToBeVisibleAsync();
         await Expect(Answer).ToHaveTextAsync("The beginning");
         await Expect(Question).ToBeFocusedAsync();

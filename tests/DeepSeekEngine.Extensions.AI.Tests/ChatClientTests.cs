@@ -5,27 +5,9 @@ using NUnit.Framework;
 namespace DeepSeekEngine.Extensions.AI.Tests;
 
 /// <summary>Messages in, responses out.</summary>
-public sealed class ChatClientTests
+public sealed class ChatClientTests : SampleModelTests
 {
-    private const string Question = "What is 47 + 58?";
     private static readonly ChatOptions Greedy = new() { Temperature = 0 };
-
-    private DeepSeekModel _model;
-    private IChatClient _client;
-
-    [OneTimeSetUp]
-    public async Task Load()
-    {
-        _model = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, new() { Device = Device.Cpu });
-        _client = _model.AsChatClient();
-    }
-
-    [OneTimeTearDown]
-    public async Task Free()
-    {
-        _client.Dispose();
-        await _model.DisposeAsync();
-    }
 
     [Test]
     public async Task A_response_has_reasoning_answer_usage_and_identity()

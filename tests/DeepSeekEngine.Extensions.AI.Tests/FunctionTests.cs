@@ -6,10 +6,8 @@ using NUnit.Framework;
 namespace DeepSeekEngine.Extensions.AI.Tests;
 
 /// <summary>Functions the model calls. The sample model was never shown any, so it is made to call them.</summary>
-public sealed class FunctionTests
+public sealed class FunctionTests : SampleModelTests
 {
-    private const string Question = "What is 47 + 58?";
-
     private static readonly JsonElement Arguments = JsonElement.Parse(
         """
         {
@@ -17,23 +15,6 @@ public sealed class FunctionTests
             "properties": { "left": { "type": "integer", "minimum": 0, "maximum": 99 }, "right": { "type": "integer", "minimum": 0, "maximum": 99 } }
         }
         """);
-
-    private DeepSeekModel _model;
-    private IChatClient _client;
-
-    [OneTimeSetUp]
-    public async Task Load()
-    {
-        _model = await DeepSeekModel.LoadAsync(TestPaths.TinyR1, new() { Device = Device.Cpu });
-        _client = _model.AsChatClient();
-    }
-
-    [OneTimeTearDown]
-    public async Task Free()
-    {
-        _client.Dispose();
-        await _model.DisposeAsync();
-    }
 
     [Test]
     public async Task A_function_is_called_with_arguments_that_validate([Values] bool streaming)
