@@ -58,10 +58,10 @@ internal sealed class ServedModel(DeepSeekModelHost host, IOptions<DeepSeekEngin
     }
 
     /// <summary>The same as long as the same seed gives the same response.</summary>
-    private string Fingerprint(ModelInfo info)
+    private static string Fingerprint(ModelInfo info)
     {
         var version = typeof(DeepSeekModel).Assembly.GetName().Version;
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{info} {options.Value.Weights} {version}"));
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{info} {version}"));
         return $"fp_{Convert.ToHexStringLower(hash.AsSpan(0, 5))}";
     }
 }
