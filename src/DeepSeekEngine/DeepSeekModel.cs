@@ -189,7 +189,7 @@ public sealed class DeepSeekModel : IAsyncDisposable
     public int CountTokens(IReadOnlyList<Message> messages, GenerationOptions? options = null)
     {
         CheckMessages(messages);
-        return _loaded.Encode(messages, options ?? new GenerationOptions()).Tokens.Length;
+        return _loaded.Tokens(messages, options ?? new GenerationOptions(), out _).Length;
     }
 
     /// <summary>

@@ -120,8 +120,16 @@ internal sealed class LoadedModel : IAsyncDisposable
     /// <summary>A conversation, ready for the model to answer.</summary>
     public Prompt Encode(IReadOnlyList<Message> messages, GenerationOptions options)
     {
+        var tokens = Tokens(messages, options, out var opensReasoning);
+        return new Prompt(tokens, opensReasoning, TelemetryTags.Chat, GrammarFor(options));
+    }
+
+    /// <summary>The tokens of a conversation.</summary>
+    /// <param name="opensReasoning">Whether they end in the opening tag.</param>
+    public int[] Tokens(IReadOnlyList<Message> messages, GenerationOptions options, out bool opensReasoning)
+    {
         var text = _template.Render(messages, addGenerationPrompt: true, options.Tools);
-        var opensReasoning = text.Text.AsSpan().TrimEnd('\n').EndsWith(ThinkSplitter.OpeningTag, StringComparison.Ordinal);
+        opensReasoning = text.Text.AsSpan().TrimEnd('\n').EndsWith(ThinkSplitter.OpeningTag, StringComparison.Ordinal);
         if (options.ForceThinking && !opensReasoning)
         {
             text += PromptText.Trusted($"{ThinkSplitter.OpeningTag}\n");
@@ -138,7 +146,7 @@ internal sealed class LoadedModel : IAsyncDisposable
 
         var tokens = new List<int>();
         _tokenizer.Encode(text, tokens);
-        return new Prompt([.. tokens], opensReasoning, TelemetryTags.Chat, GrammarFor(options));
+        return [.. tokens];
     }
 
     /// <summary>A prompt as it is.</summary>
